@@ -1,0 +1,106 @@
+// Package audit holds the events that a login leaves behind and the formats they are written in.
+//
+// An [Event] is a value; a [Recorder] takes it. [To] writes one line an event to an io.Writer in a [Format] such as
+// [Datadog]. No value of an event can end its line or add a field to it.
+package audit
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Outcome says how a decision went.
+type Outcome uint8
+
+const (
+	Failure Outcome = iota // the zero value: what is not known to have succeeded has failed
+	Success
+)
+
+func (o Outcome) String() string {
+	if o == Success {
+		return "success"
+	}
+	return "failure"
+}
+
+// Name is the name of an event, as it stands in evt.name.
+type Name string
+
+// The eight events of the Mendix MFA module, in its own words.
+const (
+	CodeCreated       Name = "MFA code created"
+	LoginWithMFA      Name = "user login with MFA"
+	CodeValidated     Name = "MFA validated"
+	UnknownUser       Name = "unknown user"
+	InvalidPassword   Name = "invalid password"
+	NoPendingLogin    Name = "MFA enabled but no session found"
+	InvalidCode       Name = "Invalid MFA entered"
+	CodeGuessesSpent  Name = "Max MFA attempts exceeded"
+	PasswordsSpent    Name = "Max login attempts exceeded"
+	MalformedCode     Name = "Malformed MFA entered"
+	ReplayedCode      Name = "Replayed MFA entered" // in place of InvalidCode when the code was right but used before
+	LoginWithoutMFA   Name = "user login without MFA"
+	LoginRefused      Name = "login refused" // disabled or service account, epoch moved, policy; Reason says which
+	PasswordValidated Name = "password validated"
+	FirstFactor       Name = "first factor accepted" // another way in than a password; Reason names the channel
+	LoginCancelled    Name = "login cancelled"
+	Logout            Name = "logout"
+	LogoutEverywhere  Name = "logout everywhere"
+	SessionEnded      Name = "session ended"
+	SteppedUp         Name = "fresh authentication"
+	PasswordAgain     Name = "password confirmed"
+	GuessesReleased   Name = "guesses released"
+	FactorEnrolled    Name = "second factor enrolled"
+	FactorRemoved     Name = "second factor removed"
+	FactorDisabled    Name = "second factor disabled"
+	FactorImported    Name = "second factor imported"
+	EnrolmentRefused  Name = "enrolment refused"
+	RecoveryCodeUsed  Name = "recovery code used"
+	RecoveryCodesMade Name = "recovery codes created"
+	SendFailed        Name = "MFA send failed"
+	SendRefused       Name = "MFA send refused" // a send budget is spent; Reason says which
+	FallbackTaken     Name = "MFA fallback taken"
+	AccountBlocked    Name = "account blocked"
+	AccountUnblocked  Name = "account unblocked"
+	LimitHit          Name = "rate limit exceeded"
+	CrossSite         Name = "cross-site request refused"
+	CredentialRefused Name = "credential refused"
+	CredentialUsed    Name = "credential accepted" // Basic: a request served by itself, without a login
+	AccessGranted     Name = "access"
+	StoreFailed       Name = "store failed"
+)
+
+// Event is one decision. It holds no password, code, token or secret; nothing that takes an Event needs to look for one.
+type Event struct {
+	Time      time.Time
+	Name      Name
+	Outcome   Outcome
+	User      string     // usr.name: the account's own name once known, else the name that was typed, in canonical form
+	UserID    string     // the account's id, empty when unknown
+	Client    netip.Addr // the client's address; invalid when there is none
+	UserAgent string
+	RequestID string
+	Method    string // the second factor or the way in: totp, email, sms, recovery, password, basic …
+	Reason    string // the true reason, in a few fixed words; never shown to the client
+	Actor     string // who did it, when it was not the user: an administrator's name
+	// Of access events only:
+	HTTPMethod string
+	Path       string
+	Status     int
+}
+
+// Recorder takes events. Record must be safe for concurrent use. An error means that the event may be lost.
+type Recorder interface {
+	Record(ctx context.Context, e Event) error
+}
+
+// RecorderFunc makes a function a Recorder.
+type RecorderFunc func(ctx context.Context, e Event) error
+
+// Record calls f.
+func (f RecorderFunc) Record(ctx context.Context, e Event) error { return f(ctx, e) }
+
+// Format appends e to dst as one line, newline included, and returns the longer slice.
+type Format func(dst []byte, e Event) []byte

@@ -1,0 +1,15 @@
+package challenge
+
+import "net/netip"
+
+// Client is what the machine needs to know of a request. It crosses the border from net/http as a value.
+type Client struct {
+	Addr      netip.Addr // already resolved through configured proxies, IPv4-mapped unmapped, without a zone
+	UserAgent string
+	Language  string // what the person asked for, as in Accept-Language
+	Device    string // value of the known-device cookie; a secret, though it opens nothing by itself
+	RequestID string
+}
+
+// Format keeps the device token out of logs, whatever verb is used.
+func (c Client) Format(f fmtState, _ rune) { writeRedacted(f, "client("+c.Addr.String()+")") }

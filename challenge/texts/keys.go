@@ -1,0 +1,159 @@
+package texts
+
+// Key names one text. The comment behind each key lists its placeholders; a replacement keeps exactly these.
+type Key string
+
+// Mails and SMS. {minutes} is how long the code lives, {site} the origin, {time} when it happened, {address} the client's
+// address, {method} the name of a second factor.
+const (
+	MailCodeSubject Key = "mail.code.subject" // {site}
+	MailCodeBody    Key = "mail.code.body"    // {code} on a line of its own, {minutes}, {site}
+	SMSCodeBody     Key = "sms.code.body"     // {code} on a line of its own, {minutes}; the origin-bound line is added by the factor
+
+	NoticeFactorSubject      Key = "notice.factor.subject"      // {site}
+	NoticeFactorAdded        Key = "notice.factor.added"        // {site}, {time}, {method}
+	NoticeFactorRemoved      Key = "notice.factor.removed"      // {site}, {time}, {method}
+	NoticeFactorDisabled     Key = "notice.factor.disabled"     // {site}, {time}, {method}: too many failures in a row
+	NoticeRecoverySubject    Key = "notice.recovery.subject"    // {site}
+	NoticeRecoveryBody       Key = "notice.recovery.body"       // {site}, {time}, {address}: a recovery code was used
+	NoticeNewDeviceSubject   Key = "notice.new-device.subject"  // {site}
+	NoticeNewDeviceBody      Key = "notice.new-device.body"     // {site}, {time}, {address}
+	NoticeBlockedSubject     Key = "notice.blocked.subject"     // {site}
+	NoticeBlockedBody        Key = "notice.blocked.body"        // {site}, {time}, {address}, {wait}
+	NoticePasswordSubject    Key = "notice.password.subject"    // {site}
+	NoticePasswordBody       Key = "notice.password.body"       // {site}, {time}: the password was changed
+	NoticeDestinationSubject Key = "notice.destination.subject" // {site}
+	NoticeDestinationBody    Key = "notice.destination.body"    // {site}, {time}, {destination}: the address or number for codes was changed
+)
+
+// Titles of pages; each is also the page's heading.
+const (
+	TitleLogin       Key = "title.login"
+	TitleCode        Key = "title.code"
+	TitleEnrolProof  Key = "title.enrol-proof" // the code that precedes enrolling
+	TitleEnrol       Key = "title.enrol"
+	TitleRecovery    Key = "title.recovery"
+	TitleFresh       Key = "title.fresh" // step-up
+	TitleBlocked     Key = "title.blocked"
+	TitleError       Key = "title.error"
+	TitleUnavailable Key = "title.unavailable"
+	TitleNotFound    Key = "title.not-found"
+	TitlePage        Key = "title.page" // {title}, {brand}: the browser's window title
+)
+
+// Labels of fields and headings of parts.
+const (
+	LabelUsername     Key = "label.username"
+	LabelPassword     Key = "label.password"
+	LabelCode         Key = "label.code"
+	LabelRecoveryCode Key = "label.recovery-code"
+	LabelTypedKey     Key = "label.typed-key" // the TOTP secret to be typed
+	LabelOtherWays    Key = "label.other-ways"
+)
+
+// Buttons and links.
+const (
+	ButtonLogIn    Key = "button.log-in"
+	ButtonVerify   Key = "button.verify"
+	ButtonResend   Key = "button.resend"
+	ButtonConfirm  Key = "button.confirm" // the password again
+	ButtonActivate Key = "button.activate"
+	ButtonCancel   Key = "button.cancel"
+	ButtonLogOut   Key = "button.log-out"
+	ButtonContinue Key = "button.continue"
+	LinkLogin      Key = "link.login"
+	LinkHome       Key = "link.home"
+	LinkBack       Key = "link.back"
+)
+
+// Names of methods, as they stand in a list or after a colon. See [Catalog.Method] for the method of a factor's name.
+const (
+	MethodPassword Key = "method.password"
+	MethodTOTP     Key = "method.totp"
+	MethodEmail    Key = "method.email"
+	MethodSMS      Key = "method.sms"
+	MethodRecovery Key = "method.recovery"
+	MethodPasskey  Key = "method.passkey"
+	MethodCustom   Key = "method.custom"
+)
+
+// What the button says that changes to a method. See [Catalog.Use].
+const (
+	UseTOTP     Key = "use.totp"
+	UseEmail    Key = "use.email"
+	UseSMS      Key = "use.sms"
+	UseRecovery Key = "use.recovery"
+	UsePasskey  Key = "use.passkey"
+	UseCustom   Key = "use.custom"
+)
+
+// What to do for each method. Those of e-mail and SMS say that a code was sent. See [Catalog.Hint].
+const (
+	HintTOTP     Key = "hint.totp"
+	HintEmail    Key = "hint.email" // {destination}
+	HintSMS      Key = "hint.sms"   // {destination}
+	HintRecovery Key = "hint.recovery"
+	HintPasskey  Key = "hint.passkey"
+	HintCustom   Key = "hint.custom"
+)
+
+// What a person reads after something did not work. {wait} is a length of time from [Catalog.Duration].
+const (
+	// ErrorRefused is the one text for an unknown name, a wrong password, a blocked, disabled or service account (I-10).
+	ErrorRefused         Key = "error.refused"
+	ErrorWrongCode       Key = "error.wrong-code"
+	ErrorReplayed        Key = "error.replayed"
+	ErrorMalformed       Key = "error.malformed"
+	ErrorNoCode          Key = "error.no-code"      // nothing was sent in this login; sending is possible now
+	ErrorNoCodeWait      Key = "error.no-code-wait" // {wait}: the same while sending has to wait
+	ErrorCodeExpired     Key = "error.code-expired"
+	ErrorBlockedCode     Key = "error.blocked-code"     // {wait}
+	ErrorBlockedPassword Key = "error.blocked-password" // {wait}: for a known device, or after a right password
+	ErrorCooldown        Key = "error.cooldown"         // {wait}
+	ErrorSendFailed      Key = "error.send-failed"      // other ways are offered below it
+	ErrorSendFailedAlone Key = "error.send-failed-alone"
+	ErrorBusy            Key = "error.busy"
+	ErrorLoginExpired    Key = "error.login-expired" // the pending login has expired, was cancelled or used
+	ErrorOtherLogin      Key = "error.other-login"   // the form belongs to another pending login
+	ErrorEnded           Key = "error.ended"         // a finished login has ended
+	ErrorMethod          Key = "error.method"
+	ErrorNotAllowed      Key = "error.not-allowed"
+	ErrorSession         Key = "error.session"    // a page that needs a login
+	ErrorCrossSite       Key = "error.cross-site" // wrong origin or form token
+	ErrorBadRequest      Key = "error.bad-request"
+	ErrorTooLarge        Key = "error.too-large"
+	ErrorTooManyRequests Key = "error.too-many-requests" // {wait}
+	ErrorUnavailable     Key = "error.unavailable"
+	ErrorNotFound        Key = "error.not-found"
+	ErrorClockOff        Key = "error.clock-off" // while enrolling only
+	ErrorEnrolImpossible Key = "error.enrol-impossible"
+	ErrorPasswordAgain   Key = "error.password-again" // the password asked again was wrong
+)
+
+// What a person reads beside that.
+const (
+	NoticeFallback       Key = "notice.fallback"    // {method}, {destination}: the code took another channel
+	NoticeResendWait     Key = "notice.resend-wait" // {wait}
+	NoticeLoggedOut      Key = "notice.logged-out"
+	NoticeCancelled      Key = "notice.cancelled"
+	EnrolProofIntro      Key = "enrol.proof-intro"       // {destination}
+	EnrolProofAdminIntro Key = "enrol.proof-admin-intro" // a one-time enrolment code from an administrator
+	EnrolIntro           Key = "enrol.intro"
+	EnrolScan            Key = "enrol.scan"
+	EnrolQRAlt           Key = "enrol.qr-alt"
+	EnrolTyped           Key = "enrol.typed"
+	EnrolOpen            Key = "enrol.open" // link to the otpauth URI, for the phone itself
+	EnrolConfirm         Key = "enrol.confirm"
+	RecoveryIntro        Key = "recovery.intro"
+	RecoveryWarning      Key = "recovery.warning"
+	FreshIntro           Key = "fresh.intro"
+	FreshPassword        Key = "fresh.password"
+)
+
+// Lengths of time, from [Catalog.Duration].
+const (
+	DurationSeconds Key = "duration.seconds" // {n}
+	DurationMinutes Key = "duration.minutes" // {n}
+	DurationHours   Key = "duration.hours"   // {n}
+	DurationDays    Key = "duration.days"    // {n}
+)

@@ -1,0 +1,80 @@
+package audit
+
+import "strconv"
+
+// ecsKind is event.category and event.type, which ECS pairs:
+// https://www.elastic.co/docs/reference/ecs/ecs-allowed-values-event-category
+type ecsKind string
+
+const (
+	ecsLogin   ecsKind = `"category":["authentication","session"],"type":["start"]`
+	ecsAttempt ecsKind = `"category":["authentication"],"type":["start"]`
+	ecsStage   ecsKind = `"category":["authentication"],"type":["info"]`
+	ecsLogout  ecsKind = `"category":["authentication","session"],"type":["end"]`
+	ecsAccount ecsKind = `"category":["iam"],"type":["user","change"]`
+	ecsAccess  ecsKind = `"category":["web"],"type":["access"]`
+	ecsStore   ecsKind = `"category":["database"],"type":["error"]`
+)
+
+var _ Format = ECS
+
+// ECS is the Elastic Common Schema, version 8.17, one object a line.
+//
+// event.action is the event's name. user is who acted: the account itself, or the administrator, and then the account is
+// user.target. How somebody proved who they are has no field in ECS and is labels.method.
+func ECS(dst []byte, e Event) []byte {
+	dst = append(appendTime(append(dst, `{"@timestamp":"`...), e.Time), `","ecs":{"version":"8.17.0"},"message":`...)
+	dst = appendQuoted(dst, string(e.Name), maxName)
+	dst = append(append(dst, `,"event":{"kind":"event",`...), kindOf(e.Name).ecs...)
+	dst = appendQuoted(append(dst, `,"action":`...), string(e.Name), maxName)
+	dst = append(append(dst, `,"outcome":"`...), e.Outcome.String()...)
+	dst = appendOptional(append(dst, '"'), `,"reason":`, e.Reason, maxReason)
+	dst = append(dst, `,"provider":"sallyport"},"user":{"name":`...)
+	if e.Actor != "" {
+		dst = appendQuoted(dst, e.Actor, maxUser)
+		dst = append(dst, `,"target":{"name":`...)
+	}
+	dst = appendQuoted(dst, e.User, maxUser)
+	dst = appendOptional(dst, `,"id":`, e.UserID, maxUser)
+	if e.Actor != "" {
+		dst = append(dst, '}')
+	}
+	dst = append(dst, '}')
+	if e.Client.IsValid() {
+		dst = append(appendAddr(append(dst, `,"source":{"ip":"`...), e.Client), `"}`...)
+	}
+	if e.UserAgent != "" {
+		dst = append(appendQuoted(append(dst, `,"user_agent":{"original":`...), e.UserAgent, maxAgent), '}')
+	}
+	dst = appendECSHTTP(dst, e)
+	if e.Path != "" {
+		dst = append(appendQuoted(append(dst, `,"url":{"path":`...), e.Path, maxPath), '}')
+	}
+	if e.Method != "" {
+		dst = append(appendQuoted(append(dst, `,"labels":{"method":`...), e.Method, maxMethod), '}')
+	}
+	return append(dst, "}\n"...)
+}
+
+func appendECSHTTP(dst []byte, e Event) []byte {
+	request := e.RequestID != "" || e.HTTPMethod != ""
+	if !request && e.Status == 0 {
+		return dst
+	}
+	dst = append(dst, `,"http":{`...)
+	if request {
+		dst = append(dst, `"request":{`...)
+		dst = appendOptional(dst, `"id":`, e.RequestID, maxRequestID)
+		if e.RequestID != "" && e.HTTPMethod != "" {
+			dst = append(dst, ',')
+		}
+		dst = append(appendOptional(dst, `"method":`, e.HTTPMethod, maxMethod), '}')
+	}
+	if e.Status != 0 {
+		if request {
+			dst = append(dst, ',')
+		}
+		dst = append(strconv.AppendInt(append(dst, `"response":{"status_code":`...), int64(e.Status), 10), '}')
+	}
+	return append(dst, '}')
+}

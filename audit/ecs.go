@@ -18,7 +18,7 @@ const (
 
 var _ Format = ECS
 
-// ECS is the Elastic Common Schema, version 8.17, one object a line.
+// ECS is the Elastic Common Schema, version 8.17, one object a line. A field without a value is left out.
 //
 // event.action is the event's name. user is who acted: the account itself, or the administrator, and then the account is
 // user.target. How somebody proved who they are has no field in ECS and is labels.method.
@@ -29,17 +29,13 @@ func ECS(dst []byte, e Event) []byte {
 	dst = appendQuoted(append(dst, `,"action":`...), string(e.Name), maxName)
 	dst = append(append(dst, `,"outcome":"`...), e.Outcome.String()...)
 	dst = appendOptional(append(dst, '"'), `,"reason":`, e.Reason, maxReason)
-	dst = append(dst, `,"provider":"sallyport"},"user":{"name":`...)
-	if e.Actor != "" {
-		dst = appendQuoted(dst, e.Actor, maxUser)
-		dst = append(dst, `,"target":{"name":`...)
+	dst = append(dst, `,"provider":"sallyport"}`...)
+	if e.Actor == "" {
+		dst = appendECSUser(dst, `,"user":{`, e)
+	} else {
+		dst = appendQuoted(append(dst, `,"user":{"name":`...), e.Actor, maxUser)
+		dst = append(appendECSUser(dst, `,"target":{`, e), '}')
 	}
-	dst = appendQuoted(dst, e.User, maxUser)
-	dst = appendOptional(dst, `,"id":`, e.UserID, maxUser)
-	if e.Actor != "" {
-		dst = append(dst, '}')
-	}
-	dst = append(dst, '}')
 	if e.Client.IsValid() {
 		dst = append(appendAddr(append(dst, `,"source":{"ip":"`...), e.Client), `"}`...)
 	}
@@ -56,25 +52,26 @@ func ECS(dst []byte, e Event) []byte {
 	return append(dst, "}\n"...)
 }
 
+func appendECSUser(dst []byte, open string, e Event) []byte {
+	key := len(dst)
+	dst = append(dst, open...)
+	members := len(dst)
+	dst = appendOptional(dst, `,"name":`, e.User, maxUser)
+	dst = appendOptional(dst, `,"id":`, e.UserID, maxUser)
+	return endObject(dst, key, members)
+}
+
 func appendECSHTTP(dst []byte, e Event) []byte {
-	request := e.RequestID != "" || e.HTTPMethod != ""
-	if !request && e.Status == 0 {
-		return dst
-	}
+	key := len(dst)
 	dst = append(dst, `,"http":{`...)
-	if request {
-		dst = append(dst, `"request":{`...)
-		dst = appendOptional(dst, `"id":`, e.RequestID, maxRequestID)
-		if e.RequestID != "" && e.HTTPMethod != "" {
-			dst = append(dst, ',')
-		}
-		dst = append(appendOptional(dst, `"method":`, e.HTTPMethod, maxMethod), '}')
-	}
+	members := len(dst)
+	dst = append(dst, `,"request":{`...)
+	request := len(dst)
+	dst = appendOptional(dst, `,"id":`, e.RequestID, maxRequestID)
+	dst = appendOptional(dst, `,"method":`, e.HTTPMethod, maxMethod)
+	dst = endObject(dst, members, request)
 	if e.Status != 0 {
-		if request {
-			dst = append(dst, ',')
-		}
-		dst = append(strconv.AppendInt(append(dst, `"response":{"status_code":`...), int64(e.Status), 10), '}')
+		dst = append(strconv.AppendInt(append(dst, `,"response":{"status_code":`...), int64(e.Status), 10), '}')
 	}
-	return append(dst, '}')
+	return endObject(dst, key, members)
 }

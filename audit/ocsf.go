@@ -1,8 +1,6 @@
 package audit
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // ocsfActivity is a class of OCSF's category 3, Identity & Access Management, and what happened in it.
 type ocsfActivity struct {
@@ -124,18 +122,16 @@ func appendOCSFFactor(dst []byte, method string) []byte {
 }
 
 func appendOCSFHTTP(dst []byte, e Event) []byte {
-	if e.RequestID != "" || e.UserAgent != "" || e.HTTPMethod != "" || e.Path != "" {
-		dst = append(dst, `,"http_request":{`...)
-		first := len(dst)
-		dst = appendOptional(dst, `,"uid":`, e.RequestID, maxRequestID)
-		dst = appendOptional(dst, `,"user_agent":`, e.UserAgent, maxAgent)
-		dst = appendOptional(dst, `,"http_method":`, e.HTTPMethod, maxMethod)
-		if e.Path != "" {
-			dst = append(appendQuoted(append(dst, `,"url":{"path":`...), e.Path, maxPath), '}')
-		}
-		dst = append(dst[:first], dst[first+1:]...) // the comma before the first member
-		dst = append(dst, '}')
+	key := len(dst)
+	dst = append(dst, `,"http_request":{`...)
+	members := len(dst)
+	dst = appendOptional(dst, `,"uid":`, e.RequestID, maxRequestID)
+	dst = appendOptional(dst, `,"user_agent":`, e.UserAgent, maxAgent)
+	dst = appendOptional(dst, `,"http_method":`, e.HTTPMethod, maxMethod)
+	if e.Path != "" {
+		dst = append(appendQuoted(append(dst, `,"url":{"path":`...), e.Path, maxPath), '}')
 	}
+	dst = endObject(dst, key, members)
 	if e.Status != 0 {
 		dst = append(strconv.AppendInt(append(dst, `,"http_response":{"code":`...), int64(e.Status), 10), '}')
 	}

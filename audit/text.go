@@ -81,6 +81,15 @@ func appendOptional(dst []byte, key, s string, limit int) []byte {
 	return appendQuoted(append(dst, key...), s, limit)
 }
 
+// endObject ends the object whose key starts at key and whose members, each with a comma before it, start at members.
+// Without members, the key goes too.
+func endObject(dst []byte, key, members int) []byte {
+	if len(dst) == members {
+		return dst[:key]
+	}
+	return append(append(dst[:members], dst[members+1:]...), '}')
+}
+
 // appendAddr appends the address: IPv4 in its own form, and without a zone, which may hold any text.
 func appendAddr(dst []byte, a netip.Addr) []byte {
 	return a.Unmap().WithZone("").AppendTo(dst)

@@ -40,7 +40,7 @@ type Catalog struct {
 func Default() *Catalog { return builtin() }
 
 var builtin = sync.OnceValue(func() *Catalog {
-	return newCatalog(map[string]map[Key]string{fallback: english})
+	return newCatalog(map[string]map[Key]string{fallback: english, "nl": dutch, "de": german, "fr": french, "es": spanish})
 })
 
 func newCatalog(langs map[string]map[Key]string) *Catalog {

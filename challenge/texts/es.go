@@ -1,0 +1,178 @@
+package texts
+
+var spanish = map[Key]string{
+	MailCodeSubject: "Su código para {site}",
+	MailCodeBody: `Su código para {site}:
+
+{code}
+
+Sirve una sola vez y vale durante {minutes} {minutes|minuto|minutos}. Introdúzcalo solo en {site}.
+
+Nunca pedimos este código, ni por teléfono, ni por correo, ni por chat. Si no lo ha pedido usted, cambie su contraseña: es posible que otra persona la conozca.
+`,
+	// Without accents: most of them would double the price of the SMS.
+	SMSCodeBody: `Su clave vale {minutes} {minutes|minuto|minutos}. No la comparta con nadie.
+{code}`,
+
+	NoticeFactorSubject: "Ha cambiado el segundo paso de su inicio de sesión en {site}",
+	NoticeFactorAdded: `Se ha añadido un segundo paso a su inicio de sesión en {site}: {method}.
+
+Cuándo: {time}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña, elimine este paso en la página de seguridad de su cuenta y avise al administrador de {site}.
+`,
+	NoticeFactorRemoved: `Se ha eliminado un segundo paso de su inicio de sesión en {site}: {method}.
+
+Cuándo: {time}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña y avise al administrador de {site}.
+`,
+	NoticeFactorDisabled: `Se ha desactivado un segundo paso de su inicio de sesión en {site}, porque se han introducido demasiados códigos erróneos seguidos: {method}.
+
+Cuándo: {time}
+
+Es posible que alguien conozca su contraseña. Cámbiela, inicie sesión de otra manera y vuelva a configurar este paso. Si no puede iniciar sesión, consulte al administrador de {site}.
+`,
+	NoticeRecoverySubject: "Se ha usado un código de recuperación en {site}",
+	NoticeRecoveryBody: `Se ha usado un código de recuperación para iniciar sesión en su cuenta de {site}.
+
+Cuándo: {time}
+Desde: {address}
+
+¿Ha sido usted? Entonces tache ese código de su lista; ya no sirve. Si no, cambie ahora su contraseña, cree nuevos códigos de recuperación y avise al administrador de {site}.
+`,
+	NoticeNewDeviceSubject: "Nuevo inicio de sesión en su cuenta de {site}",
+	NoticeNewDeviceBody: `Alguien ha iniciado sesión en su cuenta de {site} con un dispositivo en el que no se había usado antes.
+
+Cuándo: {time}
+Desde: {address}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña y cierre todas las sesiones en la página de seguridad de su cuenta.
+`,
+	NoticeBlockedSubject: "El inicio de sesión en su cuenta de {site} está bloqueado por un rato",
+	NoticeBlockedBody: `Ha habido demasiados intentos fallidos de iniciar sesión en su cuenta de {site}. Se rechazarán nuevos intentos durante {wait}; después podrá volver a iniciar sesión.
+
+Cuándo: {time}
+Desde: {address}
+
+¿Ha sido usted? Entonces espere y vuelva a intentarlo. Si no, es posible que alguien esté adivinando: elija una contraseña nueva y larga que no use en ningún otro sitio.
+`,
+	NoticePasswordSubject: "Su contraseña de {site} ha cambiado",
+	NoticePasswordBody: `Se ha cambiado la contraseña de su cuenta de {site} y se han cerrado todas las demás sesiones.
+
+Cuándo: {time}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, establezca ahora una contraseña nueva y avise al administrador de {site}.
+`,
+	NoticeDestinationSubject: "Sus códigos de {site} se envían ahora a otro lugar",
+	NoticeDestinationBody: `Los códigos para iniciar sesión en su cuenta de {site} se envían ahora a {destination}.
+
+Cuándo: {time}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña y avise al administrador de {site}.
+`,
+
+	TitleLogin:       "Iniciar sesión",
+	TitleCode:        "Introduzca su código",
+	TitleEnrolProof:  "Primero demuestre que es usted",
+	TitleEnrol:       "Configure su aplicación de autenticación",
+	TitleRecovery:    "Sus códigos de recuperación",
+	TitleFresh:       "Confirme que es usted",
+	TitleBlocked:     "Espere unos minutos",
+	TitleError:       "No ha funcionado",
+	TitleUnavailable: "Vuelva a intentarlo en un momento",
+	TitleNotFound:    "Página no encontrada",
+	TitlePage:        "{title} · {brand}",
+
+	LabelUsername:     "Nombre de usuario",
+	LabelPassword:     "Contraseña",
+	LabelCode:         "Código",
+	LabelRecoveryCode: "Código de recuperación",
+	LabelTypedKey:     "Clave para escribir",
+	LabelOtherWays:    "Probar de otra manera",
+
+	ButtonLogIn:    "Iniciar sesión",
+	ButtonVerify:   "Comprobar",
+	ButtonResend:   "Enviar un código nuevo",
+	ButtonConfirm:  "Confirmar",
+	ButtonActivate: "Activar",
+	ButtonCancel:   "Cancelar",
+	ButtonLogOut:   "Cerrar sesión",
+	ButtonContinue: "Los he guardado: continuar",
+	LinkLogin:      "Ir a la página de inicio de sesión",
+	LinkHome:       "Ir a la página principal",
+	LinkBack:       "Volver",
+
+	MethodPassword: "Contraseña",
+	MethodTOTP:     "Aplicación de autenticación",
+	MethodEmail:    "Correo electrónico",
+	MethodSMS:      "SMS",
+	MethodRecovery: "Código de recuperación",
+	MethodPasskey:  "Llave de acceso",
+	MethodCustom:   "Otro código",
+
+	UseTOTP:     "Usar la aplicación de autenticación",
+	UseEmail:    "Enviar un código por correo electrónico",
+	UseSMS:      "Enviar un código por SMS",
+	UseRecovery: "Usar un código de recuperación",
+	UsePasskey:  "Usar una llave de acceso",
+	UseCustom:   "Usar otro código",
+
+	HintTOTP:     "Abra su aplicación de autenticación e introduzca el código que muestra para esta cuenta.",
+	HintEmail:    "Hemos enviado un código a {destination}. Si no llega, mire también en el correo no deseado.",
+	HintSMS:      "Hemos enviado un código por SMS al {destination}.",
+	HintRecovery: "Introduzca uno de los códigos de recuperación que guardó. Cada uno sirve una sola vez.",
+	HintPasskey:  "Confirme con su huella, su rostro, su PIN o su llave de seguridad.",
+	HintCustom:   "Introduzca el código para este inicio de sesión.",
+
+	ErrorRefused:         "El nombre de usuario o la contraseña no es correcto. Compruebe ambos y vuelva a intentarlo. Después de varios fallos, espere antes unos minutos: hasta entonces se rechaza incluso la contraseña correcta.",
+	ErrorWrongCode:       "Ese código no es correcto. Compruébelo y vuelva a intentarlo.",
+	ErrorReplayed:        "Ese código ya se ha usado. Espere a que aparezca uno nuevo e introdúzcalo.",
+	ErrorMalformed:       "Eso no puede ser un código. Introdúzcalo tal como lo ve. Esto no ha contado como intento.",
+	ErrorNoCode:          "Todavía no se ha enviado ningún código para este inicio de sesión. Pida un código nuevo más abajo.",
+	ErrorNoCodeWait:      "Todavía no se ha enviado ningún código para este inicio de sesión. Podrá pedir uno dentro de {wait}.",
+	ErrorCodeExpired:     "Ese código es demasiado antiguo. Pida uno nuevo más abajo.",
+	ErrorBlockedCode:     "Demasiados códigos eran erróneos, así que ahora no se acepta ninguno. Espere {wait} y vuelva a iniciar sesión.",
+	ErrorBlockedPassword: "Demasiadas contraseñas eran erróneas, así que ahora no se acepta ninguna. Espere {wait} y vuelva a intentarlo.",
+	ErrorCooldown:        "Todavía no se puede enviar un código nuevo. Use el último que haya recibido, o pida otro dentro de {wait}.",
+	ErrorSendFailed:      "No se ha podido enviar el código. Elija otra manera más abajo, o vuelva a intentarlo en un minuto.",
+	ErrorSendFailedAlone: "No se ha podido enviar el código. Vuelva a intentarlo en un minuto. Si sigue fallando, consulte a su administrador.",
+	ErrorBusy:            "Muchas personas están iniciando sesión en este momento. Espere un poco y vuelva a intentarlo.",
+	ErrorLoginExpired:    "Este inicio de sesión ha tardado demasiado o se ha terminado. Empiece de nuevo con su contraseña.",
+	ErrorOtherLogin:      "En este navegador se ha empezado un inicio de sesión más reciente, así que esta página ya no cuenta. Empiece de nuevo con su contraseña.",
+	ErrorEnded:           "Su sesión ha terminado. Vuelva a iniciar sesión para continuar.",
+	ErrorMethod:          "Esa manera no está disponible para este inicio de sesión. Elija otra.",
+	ErrorNotAllowed:      "Eso no es posible con esta sesión. Si lo necesita, consulte a su administrador.",
+	ErrorSession:         "Inicie sesión para continuar.",
+	ErrorCrossSite:       "El formulario era demasiado antiguo o venía de otro sitio, así que no se ha hecho nada. Recargue la página y vuelva a intentarlo.",
+	ErrorBadRequest:      "No se ha podido leer la petición, así que no se ha hecho nada. Vuelva atrás, recargue la página e inténtelo otra vez.",
+	ErrorTooLarge:        "Eso era demasiado para una sola vez, así que no se ha hecho nada. Vuelva atrás e introduzca menos.",
+	ErrorTooManyRequests: "Ha ido un poco rápido. Espere {wait} y vuelva a intentarlo.",
+	ErrorUnavailable:     "Algo no funciona por nuestra parte, así que no se ha hecho nada. Espere un minuto y vuelva a intentarlo.",
+	ErrorNotFound:        "No hay nada en esta dirección. Compruébela o vaya a la página principal.",
+	ErrorClockOff:        "El código es correcto para otra hora: el reloj de su teléfono no va bien. Ponga allí la fecha y la hora en automático e introduzca después el siguiente código.",
+	ErrorEnrolImpossible: "Su cuenta necesita un segundo paso, pero no se conoce ninguna dirección ni ningún teléfono al que enviarle un código. Consulte a su administrador.",
+	ErrorPasswordAgain:   "Esa contraseña no es correcta. Compruébela y vuelva a intentarlo. Después de varios fallos, espere antes unos minutos.",
+
+	NoticeFallback:       "De la manera habitual no ha sido posible, así que el código se ha enviado de otra. {method}: {destination}.",
+	NoticeResendWait:     "Podrá pedir un código nuevo dentro de {wait}.",
+	NoticeLoggedOut:      "Ha cerrado la sesión.",
+	NoticeCancelled:      "El inicio de sesión se ha cancelado.",
+	EnrolProofIntro:      "Su cuenta necesita un segundo paso. Antes de configurarlo, introduzca el código que hemos enviado a {destination}.",
+	EnrolProofAdminIntro: "Su cuenta necesita un segundo paso. Antes de configurarlo, introduzca el código que le ha dado su administrador.",
+	EnrolIntro:           "A partir de ahora iniciará sesión con su contraseña y un código de una aplicación como Google Authenticator, Microsoft Authenticator, Authy o 1Password.",
+	EnrolScan:            "Escanee esta imagen con la aplicación.",
+	EnrolQRAlt:           "Código QR con la clave para su aplicación de autenticación. La misma clave está más abajo como texto.",
+	EnrolTyped:           "¿No puede escanearla? Escriba esta clave en la aplicación.",
+	EnrolOpen:            "Abrir en una aplicación de este dispositivo",
+	EnrolConfirm:         "Introduzca el código que la aplicación muestra ahora.",
+	RecoveryIntro:        "Cada uno de estos códigos le permite iniciar sesión una vez si no tiene su teléfono. Imprima esta página o copie los códigos, y guárdelos en un lugar seguro.",
+	RecoveryWarning:      "Solo se muestran ahora. Los códigos de recuperación anteriores ya no sirven.",
+	FreshIntro:           "Para esta página tiene que demostrar una vez más que es usted.",
+	FreshPassword:        "Introduzca su contraseña otra vez para continuar.",
+
+	DurationSeconds: "{n} {n|segundo|segundos}",
+	DurationMinutes: "{n} {n|minuto|minutos}",
+	DurationHours:   "{n} {n|hora|horas}",
+	DurationDays:    "{n} {n|día|días}",
+}

@@ -161,6 +161,9 @@ func checkObjects(t testing.TB, e audit.Event) {
 		case f.name == "ecs" && e.Actor != "":
 			user = "user.target.name"
 		}
+		if f.name == "ecs" && e.User == "" {
+			continue // has no user.name then
+		}
 		text, err := json.Marshal(leaves[user])
 		if err != nil {
 			t.Fatal(err)
@@ -175,6 +178,7 @@ func FuzzNoValueEndsItsLineOrAddsAField(f *testing.F) { // I-21
 		f.Add(uint8(i+20), "alice", "curl/8", "wrong code", h.value, []byte("0123456789abcdef"), 0)
 	}
 	f.Add(uint8(255), strings.Repeat("é", 300), strings.Repeat("\"", 600), "", "basic", []byte{}, -1)
+	f.Add(uint8(6), "", "", "", "", []byte{}, 0)
 	names := audit.Names()
 	f.Fuzz(func(t *testing.T, which uint8, user, agent, reason, rest string, addr []byte, status int) {
 		e := audit.Event{

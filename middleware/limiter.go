@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,6 +95,17 @@ func (l *limiter) allow(key string, now time.Time) (ok bool, retryAfter time.Dur
 // allowBytes is allow for a key that the caller has built in a buffer of its own.
 func (l *limiter) allowBytes(key []byte, now time.Time) (ok bool, retryAfter time.Duration) {
 	return l.take(bucketKey{maphash.Bytes(l.seeds[0], key), maphash.Bytes(l.seeds[1], key)}, now)
+}
+
+// allowAddr is allow for a client's address, counted as limitKey says. All clients without an address share one
+// bucket.
+func (l *limiter) allowAddr(addr netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
+	prefix := limitKey(addr)
+	var key [17]byte
+	key[0] = byte(prefix.Bits()) // tells no address, IPv4 and IPv6 apart
+	bytes := prefix.Addr().As16()
+	copy(key[1:], bytes[:])
+	return l.allowBytes(key[:], now)
 }
 
 func (l *limiter) take(key bucketKey, now time.Time) (bool, time.Duration) {

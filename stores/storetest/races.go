@@ -1,13 +1,22 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-go/sallyport/challenge"
 )
 
 const racers = 100
+
+// patience is how long a racer tries to get its turn. The store may be a busy server, so it is long.
+var patience = time.Minute
+
+var errStuck = errors.New("no turn: swaps from the bytes that Load had just given were refused all the time")
 
 // What holds when many write at once. Where the harness has a peer, half of them go through it.
 var raceRules = []rule{
@@ -26,7 +35,7 @@ var raceRules = []rule{
 			for round := range 5 {
 				k := c.key("delete" + strconv.Itoa(round))
 				c.does(k, nil, []byte("pending"), c.in(1000))
-				won := c.together(func(i int) (bool, error) {
+				won := c.together(racers, func(i int) (bool, error) {
 					return c.handle(i).CompareAndSwap(c.Context(), k, []byte("pending"), nil, c.in(1000))
 				})
 				if len(won) != 1 {
@@ -39,11 +48,14 @@ var raceRules = []rule{
 		"counters lose nothing",
 		"a lost increment is a guess for nothing",
 		func(c *trial) {
-			const each = 5
+			const writers, each = 20, 10
 			k := c.key("counter")
-			c.together(func(i int) (bool, error) {
-				s := c.handle(i)
+			c.together(writers, func(i int) (bool, error) {
+				s, begun := c.handle(i), time.Now()
 				for done := 0; done < each; {
+					if time.Since(begun) > patience {
+						return false, errStuck
+					}
 					v, err := s.Load(c.Context(), k)
 					if err != nil {
 						return false, err
@@ -59,7 +71,7 @@ var raceRules = []rule{
 				}
 				return true, nil
 			})
-			c.holds(k, []byte(strconv.Itoa(racers*each)), fmt.Sprintf("after %d times %d increments", racers, each))
+			c.holds(k, []byte(strconv.Itoa(writers*each)), fmt.Sprintf("after %d times %d increments", writers, each))
 		},
 	}, {
 		"a load after a swap sees it",
@@ -81,19 +93,19 @@ var raceRules = []rule{
 			// Now with readers beside the writer: what was committed before a load began is the least it may see.
 			const last = 300
 			var committed atomic.Int64
-			c.together(func(i int) (bool, error) {
+			c.together(10, func(i int) (bool, error) {
 				s := c.handle(i)
 				if i == 0 {
 					for n := range last {
 						if ok, err := s.CompareAndSwap(c.Context(), k, []byte(strconv.Itoa(n)), []byte(strconv.Itoa(n+1)), forever); !ok || err != nil {
-							committed.Store(last)
+							committed.Store(last) // lets the readers go
 							return false, fmt.Errorf("the only writer got %v, %v", ok, err)
 						}
 						committed.Store(int64(n + 1))
 					}
 					return true, nil
 				}
-				for i < 10 { // a few readers are enough
+				for {
 					least := committed.Load()
 					v, err := s.Load(c.Context(), k)
 					if err != nil {
@@ -103,10 +115,9 @@ var raceRules = []rule{
 						return false, fmt.Errorf("a load saw %s after %d had been swapped in", show(v), least)
 					}
 					if least == last {
-						break
+						return true, nil
 					}
 				}
-				return true, nil
 			})
 		},
 	}, {
@@ -117,44 +128,20 @@ var raceRules = []rule{
 				k := c.key("k" + strconv.Itoa(round))
 				c.does(k, nil, []byte("0"), c.in(1000))
 				var deleted atomic.Bool
-				c.together(func(i int) (bool, error) {
-					s := c.handle(i)
-					for range 20 {
-						gone := deleted.Load()
-						v, err := s.Load(c.Context(), k)
-						if err != nil {
-							return false, err
-						}
-						if v == nil {
-							return true, nil
-						}
-						if gone {
-							return false, fmt.Errorf("a load saw %s after the delete", show(v))
-						}
-						next := []byte(strconv.Itoa(i))
-						if i == 0 {
-							next = nil
-						}
-						ok, err := s.CompareAndSwap(c.Context(), k, v, next, c.in(1000))
-						if err != nil {
-							return false, err
-						}
-						if ok && i == 0 {
-							deleted.Store(true)
-						}
+				c.together(10, func(i int) (bool, error) {
+					if i == 0 {
+						return true, c.removeAmongWriters(k, &deleted)
 					}
-					return true, nil
+					return true, c.writeUntilGone(c.handle(i), k, []byte(strconv.Itoa(i)), &deleted)
 				})
-				if deleted.Load() {
-					c.holds(k, nil, "after the delete and every writer are through")
-				}
+				c.holds(k, nil, "after the delete and every writer are through")
 			}
 		},
 	}, {
 		"writers of different keys do not disturb each other",
 		"one person's login would overwrite another's",
 		func(c *trial) {
-			c.together(func(i int) (bool, error) {
+			c.together(racers, func(i int) (bool, error) {
 				s, k := c.handle(i), c.key(strconv.Itoa(i))
 				var held []byte
 				for n := range 5 {
@@ -181,7 +168,7 @@ func (c *trial) race(name string, old []byte) {
 		if old != nil {
 			c.does(k, nil, old, forever)
 		}
-		won := c.together(func(i int) (bool, error) {
+		won := c.together(racers, func(i int) (bool, error) {
 			return c.handle(i).CompareAndSwap(c.Context(), k, old, fmt.Appendf(nil, "winner %d", i), forever)
 		})
 		if len(won) != 1 {
@@ -191,8 +178,59 @@ func (c *trial) race(name string, old []byte) {
 	}
 }
 
-// together lets all racers start at once and returns those whose f reported true.
-func (c *trial) together(f func(i int) (bool, error)) (won []int) {
+// removeAmongWriters deletes key, which others keep changing.
+func (c *trial) removeAmongWriters(key string, deleted *atomic.Bool) error {
+	for begun := time.Now(); time.Since(begun) < patience; {
+		v, err := c.store.Load(c.Context(), key)
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			return errors.New("the record was gone before it was deleted")
+		}
+		ok, err := c.store.CompareAndSwap(c.Context(), key, v, nil, c.in(1000))
+		if err != nil {
+			return err
+		}
+		if ok {
+			deleted.Store(true)
+			return nil
+		}
+	}
+	return errStuck
+}
+
+// writeUntilGone keeps changing key until it finds it deleted, and then tries once more from the bytes it had read last.
+func (c *trial) writeUntilGone(s challenge.Store, key string, next []byte, deleted *atomic.Bool) error {
+	seen := next
+	for begun := time.Now(); time.Since(begun) < patience; {
+		gone := deleted.Load()
+		v, err := s.Load(c.Context(), key)
+		if err != nil {
+			return err
+		}
+		if gone && v != nil {
+			return fmt.Errorf("a load that began after the delete saw %s", show(v))
+		}
+		if v != nil {
+			seen = v
+		}
+		ok, err := s.CompareAndSwap(c.Context(), key, seen, next, c.in(1000))
+		if err != nil {
+			return err
+		}
+		if ok && v == nil {
+			return errors.New("a swap that began after the delete reported true")
+		}
+		if v == nil {
+			return nil
+		}
+	}
+	return errStuck
+}
+
+// together lets n racers start at once and returns those whose f reported true.
+func (c *trial) together(n int, f func(i int) (bool, error)) (won []int) {
 	c.Helper()
 	var (
 		start = make(chan struct{})
@@ -200,7 +238,7 @@ func (c *trial) together(f func(i int) (bool, error)) (won []int) {
 		mu    sync.Mutex
 		first error
 	)
-	for i := range racers {
+	for i := range n {
 		wg.Go(func() {
 			<-start
 			ok, err := f(i)

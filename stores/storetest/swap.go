@@ -23,8 +23,8 @@ var swapRules = []rule{
 		func(c *trial) {
 			k := c.key("k")
 			c.does(k, nil, []byte("first"), forever)
-			c.refuses(k, nil, []byte("second"), forever)
 			c.refuses(k, nil, []byte("first"), forever)
+			c.refuses(k, nil, []byte("second"), forever)
 			c.holds(k, []byte("first"), "after an insert over a record")
 		},
 	}, {

@@ -134,7 +134,7 @@ var takeRules = []rule{
 		func(c *trial) {
 			c.taker()
 			k := c.key("k")
-			won := c.together(func(i int) (bool, error) {
+			won := c.together(racers, func(i int) (bool, error) {
 				ok, _, err := c.handle(i).(challenge.Taker).Take(c.Context(), k, time.Hour, 10)
 				return ok, err
 			})

@@ -2,6 +2,22 @@
 //
 // An [Event] is a value; a [Recorder] takes it. [To] writes one line an event to an io.Writer in a [Format] such as
 // [Datadog]. No value of an event can end its line or add a field to it.
+//
+// # Where events go
+//
+// [To] writes to a file or a pipe, [Slog] hands events to a logger, [Fanout] gives them to several recorders, [Memory]
+// keeps them for a test and [Discard] drops them. Anything else, such as a queue or a table, is one method: Record.
+//
+// # What a line looks like
+//
+// [Datadog], [JSON], [ECS] and [OCSF] render the same event; [FormatByName] finds one by the name a flag gives. Each is a
+// function, and so is a format of your own.
+//
+// # What every line keeps to
+//
+// Values are cut at a fixed number of runes, with a mark, and whatever is not printable is escaped as \uXXXX: line ends,
+// control and bidi characters, invisible runes, bytes that are no UTF-8. Quotes and backslashes are escaped the same way.
+// So jq, grep and a SIEM see one event a line, and a terminal shows what is there.
 package audit
 
 import (
@@ -25,19 +41,22 @@ func (o Outcome) String() string {
 	return "failure"
 }
 
-// Name is the name of an event, as it stands in evt.name.
+// Name is the name of an event, as it stands in evt.name. An application may record events under names of its own; one of
+// Sallyport's has a row in kinds.go, which says how the formats classify it.
 type Name string
 
 // The eight events of the Mendix MFA module, in its own words.
 const (
-	CodeCreated       Name = "MFA code created"
-	LoginWithMFA      Name = "user login with MFA"
-	CodeValidated     Name = "MFA validated"
-	UnknownUser       Name = "unknown user"
-	InvalidPassword   Name = "invalid password"
-	NoPendingLogin    Name = "MFA enabled but no session found"
-	InvalidCode       Name = "Invalid MFA entered"
-	CodeGuessesSpent  Name = "Max MFA attempts exceeded"
+	CodeCreated      Name = "MFA code created"
+	LoginWithMFA     Name = "user login with MFA"
+	CodeValidated    Name = "MFA validated"
+	UnknownUser      Name = "unknown user"
+	InvalidPassword  Name = "invalid password"
+	NoPendingLogin   Name = "MFA enabled but no session found"
+	InvalidCode      Name = "Invalid MFA entered"
+	CodeGuessesSpent Name = "Max MFA attempts exceeded"
+
+	// Further events, after the same pattern.
 	PasswordsSpent    Name = "Max login attempts exceeded"
 	MalformedCode     Name = "Malformed MFA entered"
 	ReplayedCode      Name = "Replayed MFA entered" // in place of InvalidCode when the code was right but used before

@@ -106,7 +106,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != string(want) {
-			t.Errorf("%s differs from %s; if that is meant, run go test -update ./audit\n%s", f.name, file, got)
+			t.Errorf("%s differs from %s; if that is meant, run go test ./audit -update\n%s", f.name, file, got)
 		}
 	}
 }

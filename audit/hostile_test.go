@@ -59,6 +59,26 @@ func TestHostileValuesAreEscapedAlikeInAllFormats(t *testing.T) { // I-21
 	}
 }
 
+func TestAllFormatsWriteTheSameAddress(t *testing.T) {
+	for addr, want := range map[netip.Addr]string{
+		netip.MustParseAddr("::ffff:192.0.2.1"):                       "192.0.2.1",
+		netip.MustParseAddr("2001:db8::1"):                            "2001:db8::1",
+		netip.MustParseAddr("::ffff:192.0.2.1").WithZone("\"\n"):      "192.0.2.1",
+		netip.MustParseAddr("fe80::1").WithZone("\",\"user\":\"root"): "fe80::1",
+		{}: "",
+	} {
+		e := full(audit.Logout)
+		e.Client = addr
+		for i, field := range []string{"client", "source.ip", "src_endpoint.ip"} {
+			f := formats[i+1]
+			got, _ := flatten(t, oneLine(t, f.format(nil, e)))[field].(string)
+			if got != want {
+				t.Errorf("%s: %q, want %q", f.name, got, want)
+			}
+		}
+	}
+}
+
 func TestAValueHasABoundAndAMark(t *testing.T) {
 	for _, c := range []struct {
 		what, unit string

@@ -29,8 +29,7 @@ type Config struct {
 	Port int
 	// ImplicitTLS speaks TLS from the first byte on whatever port.
 	ImplicitTLS bool
-	// Username and Password log in, both or neither. The mechanism is the first that the server offers of SCRAM-SHA-256,
-	// PLAIN and LOGIN.
+	// Username and Password log in, both or neither, by PLAIN or LOGIN, whichever the server offers first.
 	Username string `json:"-"`
 	Password string `json:"-"`
 	// From is the sender, as login@acme.example or Acme <login@acme.example>.

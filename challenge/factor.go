@@ -36,6 +36,8 @@ type Proof struct {
 	Authenticator string // id of the authenticator that answered; empty for one that comes from Users
 	Step          int64  // TOTP: the matched time step; must exceed the last one used. Zero for others
 	Enrolment     []byte // non-nil: the authenticator's new data, written by compare-and-swap. Recovery: the list with one code less
+
+	seen []byte // the sealed data that Verify was given; only this version may be replaced
 }
 
 // Authenticator is one enrolled second factor of an account.
@@ -47,6 +49,8 @@ type Authenticator struct {
 	Data     []byte // the factor's own, encrypted at rest; never logged
 	LastStep int64  // the last time step used, from the account record
 	Disabled bool   // 100 consecutive failures; see I-09
+
+	sealed []byte
 }
 
 // Format shows id and factor only.

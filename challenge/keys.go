@@ -73,8 +73,8 @@ func NewKeyring(keys []Key, random io.Reader) (*Keyring, error) {
 	return r, nil
 }
 
-// bind joins parts so that no two different lists give the same bytes.
-func bind(parts ...string) []byte {
+// joined joins parts so that no two different lists give the same bytes.
+func joined(parts ...string) []byte {
 	var b []byte
 	for _, p := range parts {
 		b = binary.AppendUvarint(b, uint64(len(p)))
@@ -93,7 +93,7 @@ func (r *Keyring) Seal(plain []byte, context ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
 	}
 	out = append(out, nonce...)
-	return k.aead.Seal(out, nonce, plain, bind(context...)), nil
+	return k.aead.Seal(out, nonce, plain, joined(context...)), nil
 }
 
 // Open decrypts what Seal made, with the key that it names.
@@ -110,7 +110,7 @@ func (r *Keyring) Open(sealed []byte, context ...string) ([]byte, error) {
 		if len(sealed) < 4+n {
 			return nil, fmt.Errorf("%w: sealed value too short", ErrUnavailable)
 		}
-		plain, err := k.aead.Open(nil, sealed[4:4+n], sealed[4+n:], bind(context...))
+		plain, err := k.aead.Open(nil, sealed[4:4+n], sealed[4+n:], joined(context...))
 		if err != nil {
 			return nil, fmt.Errorf("%w: value sealed by key %d does not open: wrong key bytes, or moved from another record", ErrUnavailable, id)
 		}
@@ -126,8 +126,8 @@ func (r *Keyring) Hash(label string, parts ...string) []byte {
 
 func (k derivedKey) hash(label string, parts []string) []byte {
 	m := hmac.New(sha256.New, k.mac)
-	m.Write(bind(label))
-	m.Write(bind(parts...))
+	m.Write(joined(label))
+	m.Write(joined(parts...))
 	return m.Sum(binary.BigEndian.AppendUint32(nil, k.id))
 }
 

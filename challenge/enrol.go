@@ -1,0 +1,304 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// confirmation makes an authenticator real in the step that uses up its first right answer.
+type confirmation struct {
+	id       string
+	recovery *enrolled // the recovery codes that come with it, if any
+}
+
+// apply refuses when the account has meanwhile enrolled something else: a pending login never adds beside a factor (I-02).
+func (c *confirmation) apply(list []enrolled) ([]enrolled, error) {
+	if (&enrolments{list: list}).any() {
+		return nil, fmt.Errorf("%w: a second factor is enrolled already", ErrNotAllowed)
+	}
+	i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == c.id && !v.waits.IsZero() })
+	if i < 0 {
+		return nil, errLostRace
+	}
+	list[i].waits = time.Time{}
+	// What else was begun and abandoned goes, and so do recovery codes of an earlier time.
+	list = slices.DeleteFunc(list, func(v enrolled) bool { return v.id != c.id })
+	if c.recovery != nil {
+		list = append(list, *c.recovery)
+	}
+	return list, nil
+}
+
+// confirming prepares the confirmation of a new authenticator and makes the recovery codes that are shown with it.
+func (l *Logins) confirming(s *subject, id string) (*confirmation, []string, error) {
+	c := &confirmation{id: id}
+	v, codes, err := l.makeRecoveryCodes(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.recovery = v
+	return c, codes, nil
+}
+
+// makeRecoveryCodes draws codes and seals their hashes; nil when recovery codes are not configured.
+func (l *Logins) makeRecoveryCodes(s *subject) (*enrolled, []string, error) {
+	f := l.factor(recoveryName)
+	r, ok := ability[*Recovery](f)
+	if !ok {
+		return nil, nil, nil
+	}
+	a, err := l.attempt(s, f, nil, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	codes, data, err := newRecoveryCodes(a, r.count())
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := l.newAuthenticator(s.account.ID, recoveryName, "", data)
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := make([]string, len(codes))
+	for i, c := range codes {
+		shown[i] = string(c)
+	}
+	return &v, shown, nil
+}
+
+func (l *Logins) newAuthenticator(accountID, factor, name string, data []byte) (enrolled, error) {
+	id, err := l.randomID()
+	if err != nil {
+		return enrolled{}, err
+	}
+	v := enrolled{id: id.String(), factor: factor, name: name, created: l.now()}
+	v.sealed, err = l.sealData(accountID, v.id, data)
+	return v, err
+}
+
+// beginEnrol follows the proof of the account's own address: a new authenticator is made, which counts for nothing before
+// its first right answer, and the pending login goes on under a new token.
+func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessTry, v Verdict) (Outcome, error) {
+	t.settle(ctx, false)
+	sub := *t.subject
+	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, t.method, "own address proven")); err != nil {
+		return Outcome{}, err
+	}
+	names := l.enrollable(v)
+	if len(names) == 0 || sub.enrolments.any() {
+		return l.refusePending(ctx, c, s, sub.account, errors.New("challenge: nothing to enrol"))
+	}
+	next := s.pending
+	next.Stage, next.Methods, next.Prompt = StageEnrol, names, Prompt{Method: names[0]}
+	sub.purpose = PurposeEnrol
+	f := l.factor(names[0])
+	a, err := l.attempt(&sub, f, &next.Prompt, "")
+	if err != nil {
+		return Outcome{}, err
+	}
+	e, err := enrol(ctx, f, a)
+	if err != nil {
+		return Outcome{}, err
+	}
+	made, err := l.newAuthenticator(sub.account.ID, names[0], "", e.Data)
+	if err != nil {
+		return Outcome{}, err
+	}
+	made.waits = next.Expires
+	next.enrolling = made.id
+	if err := l.consume(ctx, s); err != nil {
+		return Outcome{}, l.lost(ctx, c, sub.account, err)
+	}
+	err = l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		// One at a time: a second try takes the place of one that waits.
+		list = slices.DeleteFunc(list, func(v enrolled) bool { return !v.waits.IsZero() })
+		return append(list, made), nil
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return l.openPending(ctx, s.slot, next, s.data)
+}
+
+// Enrolling is what to show while a pending login waits for the first answer of a new authenticator: the same as often as
+// it is asked. It holds a secret; it is not in the session.
+func (l *Logins) Enrolling(ctx context.Context, c Client, s *Session) (Enrolment, error) {
+	p, ok := s.Pending()
+	if !ok || p.Stage != StageEnrol {
+		return Enrolment{}, ErrNoPending
+	}
+	rec, err := l.peek(ctx, accountKey(p.account))
+	if err != nil {
+		return Enrolment{}, err
+	}
+	if rec.blocked || rec.epoch != p.epoch {
+		return Enrolment{}, ErrNoPending
+	}
+	account, _, err := l.again(ctx, c, p.account)
+	if err != nil {
+		if errors.Is(err, ErrUnavailable) {
+			return Enrolment{}, err
+		}
+		return Enrolment{}, ErrNoPending
+	}
+	sub, err := l.subject(ctx, c, account, rec, p.device, PurposeEnrol, p.channel)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	f := l.factor(p.Prompt.Method)
+	if f == nil {
+		return Enrolment{}, ErrNoPending
+	}
+	a, err := l.attempt(&sub, f, &p.Prompt, p.enrolling)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	if len(a.Enrolled) == 0 {
+		return Enrolment{}, ErrNoPending
+	}
+	return enrol(ctx, f, a)
+}
+
+// enrol calls a factor; a panic in it is a failure.
+func enrol(ctx context.Context, f Factor, a *Attempt) (e Enrolment, err error) {
+	v, ok := ability[Enroller](f)
+	if !ok {
+		return Enrolment{}, ErrMethod
+	}
+	defer func() {
+		if recover() != nil {
+			e, err = Enrolment{}, unavailable("factor", errFactor)
+		}
+	}()
+	return v.Enrol(ctx, a)
+}
+
+// ImportTOTP takes over an authenticator that people already have: an otpauth URI, or a secret in base32. It counts at
+// once. Its logins do not end: nothing changes for the person.
+func (l *Logins) ImportTOTP(ctx context.Context, accountID, secret, name string) error {
+	var t *TOTP
+	for _, f := range l.factors {
+		if v, ok := ability[*TOTP](f); ok {
+			t = v
+		}
+	}
+	if t == nil {
+		return fmt.Errorf("%w: Config.Factors has no TOTP", ErrMethod)
+	}
+	a, err := l.users.ByID(ctx, accountID)
+	if err != nil {
+		if errors.Is(err, ErrUnknown) {
+			return err
+		}
+		return unavailable("users", err)
+	}
+	read := t.importSecret
+	if strings.HasPrefix(secret, "otpauth:") {
+		read = t.importURI
+	}
+	data, err := read(secret)
+	if err != nil {
+		return err
+	}
+	v, err := l.newAuthenticator(accountID, t.Name(), name, data)
+	if err != nil {
+		return err
+	}
+	err = l.changeEnrolments(ctx, accountID, func(list []enrolled) ([]enrolled, error) { return append(list, v), nil })
+	if err != nil {
+		return err
+	}
+	return l.Record(ctx, event(audit.FactorImported, audit.Success, Client{}, a, t.Name(), ""))
+}
+
+// MakeRecoveryCodes replaces an account's recovery codes by new ones, which are returned to be shown once. It asks for no
+// factor itself: whoever calls it has made sure of the person (I-14).
+func (l *Logins) MakeRecoveryCodes(ctx context.Context, c Client, accountID string) ([]string, error) {
+	a, err := l.users.ByID(ctx, accountID)
+	if err != nil {
+		if errors.Is(err, ErrUnknown) {
+			return nil, err
+		}
+		return nil, unavailable("users", err)
+	}
+	v, codes, err := l.makeRecoveryCodes(&subject{account: a, client: c})
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, fmt.Errorf("%w: Config.Factors has no Recovery", ErrMethod)
+	}
+	err = l.changeEnrolments(ctx, accountID, func(list []enrolled) ([]enrolled, error) {
+		return append(slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == recoveryName }), *v), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, l.Record(ctx, event(audit.RecoveryCodesMade, audit.Success, c, a, recoveryName, ""))
+}
+
+// EnrolledFactor describes one authenticator of an account for a page that lists them.
+type EnrolledFactor struct {
+	ID       string
+	Factor   string
+	Name     string
+	Created  time.Time
+	Disabled bool // too many wrong answers in a row
+	Left     int  // recovery codes: how many are left
+}
+
+// Security is what an account has, for a page that shows it.
+type Security struct {
+	Needed  bool // the policy asks for a second factor
+	Factors []EnrolledFactor
+	Methods []string // what may be used at the next login, preferred first
+	Devices int      // known devices
+	Logins  int      // live logins
+}
+
+// Security describes an account's second factors, known devices and logins.
+func (l *Logins) Security(ctx context.Context, c Client, accountID string) (Security, error) {
+	a, v, err := l.again(ctx, c, accountID)
+	if err != nil {
+		return Security{}, err
+	}
+	rec, err := l.peek(ctx, accountKey(accountID))
+	if err != nil {
+		return Security{}, err
+	}
+	s, err := l.subject(ctx, c, a, rec, deviceID{}, PurposeLogin, "")
+	if err != nil {
+		return Security{}, err
+	}
+	out := Security{Needed: !v.NotNeeded, Devices: len(rec.devices)}
+	now := l.now()
+	for _, v := range rec.logins {
+		if now.Before(v.end) {
+			out.Logins++
+		}
+	}
+	for _, e := range s.enrolments.list {
+		if !e.waits.IsZero() {
+			continue
+		}
+		f := EnrolledFactor{ID: e.id, Factor: e.factor, Name: e.name, Created: e.created, Disabled: rec.disabled(e.id)}
+		if e.factor == recoveryName {
+			auth, err := l.open(accountID, e, &rec)
+			if err != nil {
+				return Security{}, err
+			}
+			f.Left = recoveryCodesLeft(auth.Data)
+		}
+		out.Factors = append(out.Factors, f)
+	}
+	if out.Methods, _, err = l.methods(&s, v); err != nil {
+		return Security{}, err
+	}
+	return out, nil
+}

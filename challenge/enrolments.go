@@ -1,0 +1,129 @@
+package challenge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const kindEnrolments byte = 'E'
+
+// maxAuthenticators bounds what one account may enrol.
+const maxAuthenticators = 32
+
+// enrolments is the record of an account's authenticators. What a factor keeps is sealed with account and authenticator as
+// associated data, so it cannot be read from the store, nor moved to another account.
+type enrolments struct {
+	raw  []byte // as it was read
+	list []enrolled
+}
+
+type enrolled struct {
+	id      string
+	factor  string
+	name    string
+	created time.Time
+	waits   time.Time // zero: confirmed; else it counts for nothing, and is gone at this time
+	sealed  []byte
+}
+
+func (e *enrolments) encode() []byte {
+	out := make(encoder, 0, 256)
+	out.byte(kindEnrolments)
+	out.byte(recordVersion)
+	out.uint(uint64(len(e.list)))
+	for _, v := range e.list {
+		out.string(v.id)
+		out.string(v.factor)
+		out.string(v.name)
+		out.time(v.created)
+		out.time(v.waits)
+		out.bytes(v.sealed)
+	}
+	return out
+}
+
+func decodeEnrolments(raw []byte) (enrolments, error) {
+	e := enrolments{raw: raw}
+	if raw == nil {
+		return e, nil
+	}
+	d := decoder{s: string(raw)}
+	if d.byte() != kindEnrolments || d.byte() != recordVersion {
+		d.bad = true
+	}
+	for range d.count() {
+		e.list = append(e.list, enrolled{id: d.string(), factor: d.string(), name: d.string(), created: d.time(), waits: d.time(), sealed: d.bytes()})
+	}
+	if d.bad || d.s != "" {
+		return enrolments{}, fmt.Errorf("%w: enrolments: %w", ErrUnavailable, errRecord)
+	}
+	return e, nil
+}
+
+// any reports whether the account has a confirmed authenticator besides recovery codes.
+func (e *enrolments) any() bool {
+	return slices.ContainsFunc(e.list, func(v enrolled) bool { return v.waits.IsZero() && v.factor != recoveryName })
+}
+
+func (e *enrolments) find(id string) int {
+	return slices.IndexFunc(e.list, func(v enrolled) bool { return v.id == id })
+}
+
+// loadEnrolments reads an account's authenticators; an account without any has an empty record.
+func (l *Logins) loadEnrolments(ctx context.Context, accountID string) (enrolments, error) {
+	raw, err := l.accounts.Load(ctx, enrolmentsKey(accountID))
+	if err != nil {
+		return enrolments{}, unavailable("store", err)
+	}
+	return decodeEnrolments(raw)
+}
+
+// changeEnrolments is the loop that writes an account's authenticators: change sees the record as it is and returns the
+// list as it should be; it may be called again. A change that does not apply to what it sees returns an error.
+func (l *Logins) changeEnrolments(ctx context.Context, accountID string, change func([]enrolled) ([]enrolled, error)) error {
+	for {
+		e, err := l.loadEnrolments(ctx, accountID)
+		if err != nil {
+			return err
+		}
+		now := l.now()
+		list := slices.DeleteFunc(slices.Clone(e.list), func(v enrolled) bool { return !v.waits.IsZero() && !now.Before(v.waits) })
+		if list, err = change(list); err != nil {
+			return err
+		}
+		if len(list) > maxAuthenticators {
+			return fmt.Errorf("%w: an account may have at most %d authenticators", ErrNotAllowed, maxAuthenticators)
+		}
+		var new []byte
+		if len(list) > 0 {
+			new = (&enrolments{list: list}).encode()
+		}
+		if new == nil && e.raw == nil {
+			return nil
+		}
+		switch ok, err := l.accounts.CompareAndSwap(ctx, enrolmentsKey(accountID), e.raw, new, time.Time{}); {
+		case err != nil:
+			return unavailable("store", err)
+		case ok:
+			return nil
+		case ctx.Err() != nil:
+			return unavailable("store", ctx.Err())
+		}
+	}
+}
+
+func (l *Logins) sealData(accountID, authenticatorID string, data []byte) ([]byte, error) {
+	return l.keys.Seal(data, "authenticator", accountID, authenticatorID)
+}
+
+// open gives a factor what it kept, as it looks from the account's record.
+func (l *Logins) open(accountID string, v enrolled, rec *account) (Authenticator, error) {
+	data, err := l.keys.Open(v.sealed, "authenticator", accountID, v.id)
+	if err != nil {
+		return Authenticator{}, err
+	}
+	state := rec.authOf(v.id)
+	return Authenticator{ID: v.id, Factor: v.factor, Name: v.name, Created: v.created, Data: data, LastStep: state.step, Disabled: rec.disabled(v.id), sealed: v.sealed}, nil
+}

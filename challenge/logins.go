@@ -1,0 +1,407 @@
+package challenge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge/texts"
+)
+
+// Config says how people log in. The zero value of every field is the strict one; what has no safe default must be given.
+type Config struct {
+	// Site is the public origin, such as https://acme.example. It is the only source of cookie rules, expected origin and the
+	// origin line of an SMS; nothing of that is ever taken from a request.
+	Site string
+	// InsecureHTTP allows a Site that begins with http://. For localhost only: cookies lose Secure and their __Host- name.
+	InsecureHTTP bool
+
+	Users  Users
+	Policy Policy
+	// Store keeps everything. Accounts, when set, keeps accounts and authenticators instead, which must be durable.
+	Store    Store
+	Accounts Store
+	// Keys encrypt secrets and key every hash; the first writes, all read. They may be missing only when every store forgets
+	// everything with its process (stores.Memory).
+	Keys      []Key
+	Factors   []Factor
+	Passwords Passwords // nil means Argon2id{}
+	Audit     audit.Recorder
+	// AuditRequired denies what could not be recorded, instead of counting it.
+	AuditRequired bool
+
+	PasswordGuesses int           // zero means 3
+	CodeGuesses     int           // zero means 3
+	BlockFor        time.Duration // zero means 5 minutes
+
+	CodeTTL    time.Duration // of a sent code; zero means 10 minutes, which is also the most (NIST SP 800-63B-4 section 3.1.3.2)
+	PendingTTL time.Duration // of a pending login; zero means 10 minutes, which is also the most
+	// ResendAfter is the cooldown between two messages to one account from one class of clients; zero means 30 seconds.
+	ResendAfter time.Duration
+	Sends       SendLimits
+	// InsecureUnlimitedSends removes cooldown and every send limit. For tests only: somebody pays for each SMS.
+	InsecureUnlimitedSends bool
+
+	Idle     time.Duration // zero means 1 hour, which is also the most
+	Absolute time.Duration // zero means 24 hours, which is also the most
+
+	Texts *texts.Catalog // nil means texts.Default()
+	// CanonicalName makes one form of every way to write a name; nil means UsernameCaseMapped (RFC 8265).
+	CanonicalName func(string) (string, error)
+
+	// HashSlots is how many passwords are checked at once; zero means GOMAXPROCS-1. HashQueue is how many may wait; zero
+	// means 256. What comes beyond is refused at once with a BusyError. Raise HashSlots when somebody else checks the passwords.
+	HashSlots, HashQueue int
+
+	Clock  func() time.Time // nil means time.Now
+	Random io.Reader        // nil means crypto/rand.Reader
+}
+
+// SendLimits bound what messages may cost (I-15). Zero values mean the defaults; they cannot be switched off one by one.
+type SendLimits struct {
+	PerAccountShort int // in 15 minutes, each account and class of clients, and each destination; zero means 5
+	PerAccountDay   int // in 24 hours, likewise; zero means 20
+	PerClientHour   int // each client address; zero means 30
+	PerPrefixHour   int // each range of 10,000 phone numbers; zero means 30
+	GlobalHour      int // over everybody; zero means 3000
+}
+
+// Site is the public origin in its parts.
+type Site struct {
+	Origin string // https://acme.example, without a path
+	Host   string // acme.example, with a port when it is not the scheme's own
+	Secure bool   // https
+}
+
+// Durations are the lifetimes in force.
+type Durations struct{ Pending, Idle, Absolute, Code time.Duration }
+
+// Logins is the machine: it decides who is somebody. It is made by [New] and safe for concurrent use.
+type Logins struct {
+	site      Site
+	users     Users
+	policy    Policy
+	store     Store
+	accounts  Store
+	keys      *Keyring
+	factors   []Factor
+	passwords Passwords
+	gate      *gate
+	rules     rules
+	durations Durations
+	sends     SendLimits
+	texts     *texts.Catalog
+	canonical func(string) (string, error)
+	clock     func() time.Time
+	random    io.Reader
+	recorder  recorder
+	verdicts  verdicts
+
+	// The protocol's steps in their order. Tests leave one out or swap two to see that somebody notices.
+	promotionSteps []protocolStep
+	stepUpSteps    []protocolStep
+	endingSteps    []endingStep
+}
+
+var methodName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// New checks everything and copies what it is given. After it, nothing can be misconfigured (I-19).
+func New(c Config) (*Logins, error) {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf("challenge: "+format, args...)) }
+
+	site, err := parseSite(c.Site, c.InsecureHTTP)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if c.Users == nil {
+		refuse("Config.Users is missing: give it your accounts")
+	}
+	if c.Policy == nil {
+		refuse("Config.Policy is missing: challenge.Everyone asks everybody for a second factor")
+	}
+	if c.Store == nil {
+		refuse("Config.Store is missing: new(stores.Memory) needs nothing installed")
+	}
+	if c.Audit == nil {
+		refuse("Config.Audit is missing: audit.To(os.Stdout, audit.Datadog) writes lines")
+	}
+	if c.Accounts == nil {
+		c.Accounts = c.Store
+	}
+	if len(c.Keys) == 0 && c.Store != nil {
+		if !volatile(c.Store) || !volatile(c.Accounts) {
+			refuse("Config.Keys is missing: a store that outlives the process needs keys that do too; make 32 random bytes and keep them outside the store")
+		} else {
+			k := Key{ID: 1}
+			if _, err := rand.Read(k.Secret[:]); err != nil {
+				refuse("random source: %w", err)
+			}
+			c.Keys = []Key{k}
+		}
+	}
+	positive := func(name string, v *int, fallback int) {
+		switch {
+		case *v < 0:
+			refuse("Config.%s is %d: it must be positive, or 0 for the default of %d", name, *v, fallback)
+		case *v == 0:
+			*v = fallback
+		case *v > 10_000_000:
+			refuse("Config.%s is %d: that is no limit", name, *v)
+		}
+	}
+	positive("PasswordGuesses", &c.PasswordGuesses, 3)
+	positive("CodeGuesses", &c.CodeGuesses, 3)
+	if c.PasswordGuesses > 100 || c.CodeGuesses > 100 {
+		refuse("Config.PasswordGuesses and CodeGuesses may be at most 100 (NIST SP 800-63B-4 section 3.2.2)")
+	}
+	positive("Sends.PerAccountShort", &c.Sends.PerAccountShort, 5)
+	positive("Sends.PerAccountDay", &c.Sends.PerAccountDay, 20)
+	positive("Sends.PerClientHour", &c.Sends.PerClientHour, 30)
+	positive("Sends.PerPrefixHour", &c.Sends.PerPrefixHour, 30)
+	positive("Sends.GlobalHour", &c.Sends.GlobalHour, 3000)
+	positive("HashSlots", &c.HashSlots, max(runtime.GOMAXPROCS(0)-1, 1))
+	positive("HashQueue", &c.HashQueue, 256)
+	lasts := func(name string, v *time.Duration, fallback, most time.Duration) {
+		switch {
+		case *v < 0:
+			refuse("Config.%s is negative: give a positive duration, or 0 for the default of %v", name, fallback)
+		case *v == 0:
+			*v = fallback
+		case most > 0 && *v > most:
+			refuse("Config.%s is %v: the most is %v", name, *v, most)
+		}
+	}
+	lasts("BlockFor", &c.BlockFor, 5*time.Minute, 0)
+	lasts("CodeTTL", &c.CodeTTL, 10*time.Minute, 10*time.Minute)
+	lasts("PendingTTL", &c.PendingTTL, 10*time.Minute, 10*time.Minute)
+	lasts("ResendAfter", &c.ResendAfter, 30*time.Second, time.Hour)
+	lasts("Idle", &c.Idle, time.Hour, time.Hour)
+	lasts("Absolute", &c.Absolute, 24*time.Hour, 24*time.Hour)
+	if len(c.Factors) == 0 {
+		refuse("Config.Factors is empty: without a second factor nobody whom the policy asks for one could log in")
+	}
+	if v, ok := c.Passwords.(interface{ Valid() error }); ok {
+		if err := v.Valid(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	names, real := map[string]bool{}, false
+	for _, f := range c.Factors {
+		if f == nil {
+			refuse("Config.Factors holds a nil factor")
+			continue
+		}
+		name := f.Name()
+		if !methodName.MatchString(name) || name == "password" {
+			refuse("factor name %q: use 1 to 32 lower-case letters, digits and hyphens, and not \"password\"", name)
+		}
+		if names[name] {
+			refuse("two factors are called %q: give each its own name", name)
+		}
+		names[name] = true
+		real = real || name != recoveryName
+		if v, ok := ability[Checker](f); ok {
+			if err := v.Check(site); err != nil {
+				errs = append(errs, fmt.Errorf("factor %q: %w", name, err))
+			}
+		}
+		if v, ok := ability[fallbacker](f); ok {
+			for _, to := range v.fallsBack() {
+				if !slices.ContainsFunc(c.Factors, func(f Factor) bool { return f != nil && f.Name() == to }) {
+					refuse("factor %q falls back to %q, which is not in Config.Factors", name, to)
+				}
+			}
+		}
+	}
+	if len(c.Factors) > 0 && !real {
+		refuse("Config.Factors holds recovery codes only: they back another factor up")
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	keys, err := NewKeyring(slices.Clone(c.Keys), c.Random)
+	if err != nil {
+		return nil, err
+	}
+	if c.Passwords == nil {
+		c.Passwords = new(Argon2id)
+	}
+	if c.Texts == nil {
+		c.Texts = texts.Default()
+	}
+	if c.CanonicalName == nil {
+		c.CanonicalName = UsernameCaseMapped
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	l := &Logins{
+		site: site, users: c.Users, policy: c.Policy, store: c.Store, accounts: c.Accounts, keys: keys,
+		factors: slices.Clone(c.Factors), passwords: c.Passwords, gate: newGate(c.HashSlots, c.HashQueue),
+		rules: rules{
+			passwordGuesses: c.PasswordGuesses, codeGuesses: c.CodeGuesses, blockFor: c.BlockFor,
+			sendCooldown: c.ResendAfter, sendShort: c.Sends.PerAccountShort, sendDay: c.Sends.PerAccountDay, sendUnlimited: c.InsecureUnlimitedSends,
+		},
+		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL},
+		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
+		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
+	}
+	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
+	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}
+	if err := l.fill(l.verdicts.key); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Checker is an optional ability of a [Factor]: New asks it whether its own settings are complete and safe.
+type Checker interface {
+	Check(s Site) error
+}
+
+func volatile(s Store) bool {
+	v, ok := s.(Volatile)
+	return ok && v.Volatile()
+}
+
+// parseSite takes an origin apart and refuses what is not just one.
+func parseSite(site string, insecure bool) (Site, error) {
+	if site == "" {
+		return Site{}, errors.New("challenge: Config.Site is missing: give the public origin, such as https://acme.example")
+	}
+	u, err := url.Parse(site)
+	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" || u.Opaque != "" {
+		return Site{}, fmt.Errorf("challenge: Config.Site %q is not an origin: give scheme and host only, such as https://acme.example", site)
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		if !insecure {
+			return Site{}, fmt.Errorf("challenge: Config.Site %q is not https: use https, or set InsecureHTTP for localhost", site)
+		}
+		host = strings.TrimSuffix(host, ":80")
+	default:
+		return Site{}, fmt.Errorf("challenge: Config.Site %q has neither scheme https nor http", site)
+	}
+	return Site{Origin: u.Scheme + "://" + host, Host: host, Secure: u.Scheme == "https"}, nil
+}
+
+// Site is the configured public origin.
+func (l *Logins) Site() Site { return l.site }
+
+// Texts are the texts in force.
+func (l *Logins) Texts() *texts.Catalog { return l.texts }
+
+// Now is the time by the configured clock.
+func (l *Logins) Now() time.Time { return l.now() }
+
+func (l *Logins) now() time.Time { return l.clock() }
+
+// Durations are the lifetimes in force.
+func (l *Logins) Durations() Durations { return l.durations }
+
+// CanonicalName is the form of a name that limits and look-ups use. It is an error for what cannot be a name.
+func (l *Logins) CanonicalName(name string) (string, error) { return l.canonical(name) }
+
+func (l *Logins) factor(name string) Factor {
+	for _, f := range l.factors {
+		if f.Name() == name {
+			return f
+		}
+	}
+	return nil
+}
+
+func (l *Logins) randomID() (id recordID, err error) {
+	if _, err := io.ReadFull(l.random, id[:]); err != nil {
+		return id, fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+	}
+	return id, nil
+}
+
+func unavailable(what string, err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
+}
+
+// recorder writes events and never lets a failing sink hold a decision for more than a second (I-21).
+type recorder struct {
+	to       audit.Recorder
+	required bool
+	stuck    atomic.Int32
+	lost     atomic.Uint64
+}
+
+const (
+	recordTimeout = time.Second
+	maxStuck      = 64 // calls that a sink has not answered; beyond, events are counted as lost at once
+)
+
+// Record writes one event. Its error is nil unless AuditRequired is set and the event may be lost.
+func (l *Logins) Record(ctx context.Context, e audit.Event) error {
+	if e.Time.IsZero() {
+		e.Time = l.now()
+	}
+	err := l.recorder.record(ctx, e)
+	if err == nil {
+		return nil
+	}
+	l.recorder.lost.Add(1)
+	if l.recorder.required {
+		return fmt.Errorf("%w: audit: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// LostEvents counts the events that the sink did not take. Watch it.
+func (l *Logins) LostEvents() uint64 { return l.recorder.lost.Load() }
+
+func (r *recorder) record(ctx context.Context, e audit.Event) error {
+	if r.stuck.Load() >= maxStuck {
+		return errors.New("sink is stuck")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	r.stuck.Add(1)
+	go func() {
+		defer r.stuck.Add(-1)
+		defer func() {
+			if recover() != nil {
+				done <- errors.New("sink panicked")
+			}
+		}()
+		done <- r.to.Record(ctx, e)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// event fills in what every event about a client says.
+func event(name audit.Name, outcome audit.Outcome, c Client, a Account, method, reason string) audit.Event {
+	return audit.Event{Name: name, Outcome: outcome, User: a.Name, UserID: a.ID, Client: c.Addr, UserAgent: c.UserAgent,
+		RequestID: c.RequestID, Method: method, Reason: reason}
+}

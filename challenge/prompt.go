@@ -1,0 +1,318 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// sendTimeout is how long one send may take.
+const sendTimeout = 10 * time.Second
+
+// subject is an account with everything that its second factors need.
+type subject struct {
+	account    Account
+	record     account
+	enrolments enrolments
+	client     Client
+	device     deviceID
+	purpose    Purpose
+	channel    string // of the first factor, which counts for no second one
+}
+
+// subject reads an account's authenticators.
+func (l *Logins) subject(ctx context.Context, c Client, a Account, rec account, device deviceID, purpose Purpose, channel string) (subject, error) {
+	e, err := l.loadEnrolments(ctx, a.ID)
+	return subject{account: a, record: rec, enrolments: e, client: c, device: device, purpose: purpose, channel: channel}, err
+}
+
+// attempt makes what a factor sees. Only the authenticators of this factor are decrypted.
+func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*Attempt, error) {
+	a := &Attempt{
+		Account: s.account, Client: s.client, Purpose: s.purpose, Language: l.texts.Match(s.account.Language, s.client.Language),
+		Site: l.site.Origin, Now: l.now(), Texts: l.texts,
+		keys: l.keys, random: l.random, maxTTL: l.durations.Code,
+	}
+	for _, v := range s.enrolments.list {
+		if v.factor != f.Name() || (confirming == "") != v.waits.IsZero() || confirming != "" && (v.id != confirming || !a.Now.Before(v.waits)) {
+			continue
+		}
+		auth, err := l.open(s.account.ID, v, &s.record)
+		if err != nil {
+			return nil, err
+		}
+		if !auth.Disabled {
+			a.Enrolled = append(a.Enrolled, auth)
+		}
+	}
+	if p != nil {
+		a.context = string(joined(s.account.ID, string(p.codeID[:]), string(s.purpose), f.Name()))
+		if p.Method == f.Name() {
+			a.sent = sentCode{mac: p.mac, end: p.Expires}
+		}
+	}
+	return a, nil
+}
+
+// charged names what a wrong answer counts against: the authenticators that are asked, or the factor itself where the
+// destination comes from Users.
+func charged(f Factor, a *Attempt) []string {
+	if len(a.Enrolled) == 0 {
+		return []string{f.Name()}
+	}
+	ids := make([]string, len(a.Enrolled))
+	for i, v := range a.Enrolled {
+		ids[i] = v.ID
+	}
+	return ids
+}
+
+// usable reports whether the account can use a factor now, and whether it could if it were not disabled (I-09).
+func (l *Logins) usable(s *subject, f Factor) (ok, disabled bool, err error) {
+	a, err := l.attempt(s, f, nil, "")
+	if err != nil {
+		return false, false, err
+	}
+	off := slices.ContainsFunc(s.enrolments.list, func(v enrolled) bool {
+		return v.factor == f.Name() && v.waits.IsZero() && s.record.disabled(v.id)
+	})
+	if v, is := ability[Deliverer](f); is {
+		channel, _, to := v.Destination(a)
+		if !to {
+			return false, off, nil
+		}
+		if s.channel != "" && channel == s.channel {
+			return false, false, nil
+		}
+		if len(a.Enrolled) == 0 && s.record.disabled(f.Name()) {
+			return false, true, nil
+		}
+	}
+	if v, is := ability[Availability](f); is {
+		return v.Available(a), off, nil
+	}
+	return len(a.Enrolled) > 0, off, nil
+}
+
+// methods are the allowed factors of an account, preferred first: the verdict's that are enrolled (DESIGN §3). disabled is
+// true when there would be one, had it not been answered wrongly too often.
+func (l *Logins) methods(s *subject, v Verdict) (names []string, disabled bool, err error) {
+	order := v.Factors
+	if order == nil {
+		for _, f := range l.factors {
+			order = append(order, f.Name())
+		}
+	}
+	for _, recovery := range []bool{false, true} { // recovery codes come last, whatever the order
+		for _, name := range order {
+			if (name == recoveryName) != recovery || slices.Contains(names, name) {
+				continue
+			}
+			ok, off, err := l.usable(s, l.factor(name))
+			if err != nil {
+				return nil, false, err
+			}
+			if ok {
+				names = append(names, name)
+			}
+			disabled = disabled || off
+		}
+	}
+	return names, disabled, nil
+}
+
+// prove are the factors by which a code can reach the account's own address or phone, before it may enrol (I-02).
+func (l *Logins) prove(s *subject) (names []string, err error) {
+	for _, f := range l.factors {
+		v, ok := ability[Deliverer](f)
+		if !ok {
+			continue
+		}
+		a, err := l.attempt(s, f, nil, "")
+		if err != nil {
+			return nil, err
+		}
+		if channel, _, ok := v.Destination(a); ok && channel != s.channel && !s.record.disabled(f.Name()) {
+			names = append(names, f.Name())
+		}
+	}
+	return names, nil
+}
+
+// enrollable are the factors that may be enrolled and would then satisfy the verdict.
+func (l *Logins) enrollable(v Verdict) (names []string) {
+	for _, f := range l.factors {
+		if _, ok := ability[Enroller](f); !ok || f.Name() == recoveryName || v.Factors != nil && !slices.Contains(v.Factors, f.Name()) {
+			continue
+		}
+		names = append(names, f.Name())
+	}
+	return names
+}
+
+// ask prompts for a code by method: it pays for the send, lets the factor send, and goes to the factor's fallbacks when
+// that fails. The prompt says what came of it. Its error is of the machine; that a message could not be sent is not one.
+func (l *Logins) ask(ctx context.Context, s *subject, allowed []string, method string, last Prompt) (Prompt, error) {
+	order := []string{method}
+	if v, ok := ability[fallbacker](l.factor(method)); ok {
+		for _, to := range v.fallsBack() {
+			if slices.Contains(allowed, to) && to != method {
+				order = append(order, to)
+			}
+		}
+	}
+	failed := Prompt{Method: method, Failed: true}
+	for i, name := range order {
+		p, wait, err := l.askOne(ctx, s, name, i > 0)
+		switch {
+		case err == nil:
+			if i > 0 {
+				p.FellBack = method
+				if err := l.Record(ctx, event(audit.FallbackTaken, audit.Success, s.client, s.account, name, "instead of "+method)); err != nil {
+					return Prompt{}, err
+				}
+			}
+			return p, nil
+		case errors.Is(err, ErrUnavailable):
+			return Prompt{}, err
+		case wait != nil: // a budget is spent; what was sent before in this login stays good
+			if last.Method == method && last.mac != nil {
+				last.ResendAt = wait.until
+				return last, wait
+			}
+			return Prompt{Method: method, ResendAt: wait.until, Channel: p.Channel, To: p.To}, wait
+		}
+		if i == 0 {
+			failed.Channel, failed.To, failed.ResendAt = p.Channel, p.To, p.ResendAt
+		}
+	}
+	return failed, nil
+}
+
+// waitError is a send that has to wait; it never leaves this package.
+type waitError struct{ until time.Time }
+
+func (*waitError) Error() string { return "challenge: the next code has to wait" }
+
+// askOne asks by one method. wait is set when a budget does not allow a send now. A fallback in the same act is not held up
+// by the cooldown that the failed send began.
+func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bool) (p Prompt, wait *waitError, err error) {
+	f := l.factor(method)
+	p = Prompt{Method: method}
+	if p.codeID, err = l.randomID(); err != nil {
+		return p, nil, err
+	}
+	a, err := l.attempt(s, f, &p, "")
+	if err != nil {
+		return p, nil, err
+	}
+	if d, ok := ability[Deliverer](f); ok {
+		var to string
+		p.Channel, to, _ = d.Destination(a)
+		p.To = Mask(p.Channel, to)
+		if wait, err = l.pay(ctx, s, p.Channel, to, again); err != nil || wait != nil {
+			if wait != nil {
+				reason := "budget until " + wait.until.UTC().Format(time.RFC3339)
+				if e := l.Record(ctx, event(audit.SendRefused, audit.Failure, s.client, s.account, method, reason)); e != nil {
+					return p, nil, e
+				}
+				err = wait
+			}
+			return p, wait, err
+		}
+		p.ResendAt = a.Now.Add(l.rules.sendCooldown)
+	}
+	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	err = begin(bctx, f, a)
+	cancel()
+	p.Info = clip(a.Info, 2048)
+	if err != nil {
+		if e := l.Record(ctx, event(audit.SendFailed, audit.Failure, s.client, s.account, method, "")); e != nil {
+			return p, nil, e
+		}
+		return p, nil, fmt.Errorf("%w: %s", ErrSend, method)
+	}
+	if a.sent.mac != nil {
+		p.mac, p.Expires, p.SentAt = a.sent.mac, a.sent.end, a.Now
+	}
+	return p, nil, l.Record(ctx, event(audit.CodeCreated, audit.Success, s.client, s.account, method, ""))
+}
+
+// begin calls a factor; a panic in it is a failure.
+func begin(ctx context.Context, f Factor, a *Attempt) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("factor panicked")
+		}
+	}()
+	return f.Begin(ctx, a)
+}
+
+// pay takes one message out of every budget it touches, the account's first (I-15).
+func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again bool) (*waitError, error) {
+	if l.rules.sendUnlimited {
+		return nil, nil
+	}
+	now := l.now()
+	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: s.device, again: again})
+	switch {
+	case errors.Is(err, refusedCooldown):
+		return &waitError{t.after.budgetsOf(s.device, now).sends.last.Add(l.rules.sendCooldown)}, nil
+	case errors.Is(err, refusedSends):
+		b := t.after.budgetsOf(s.device, now).sends
+		if b.day.n >= l.rules.sendDay && now.Before(b.day.opened.Add(sendDayWindow)) {
+			return &waitError{b.day.opened.Add(sendDayWindow)}, nil
+		}
+		return &waitError{b.short.opened.Add(sendShortWindow)}, nil
+	case err != nil:
+		return nil, err
+	}
+	quotas := []quota{
+		{"to", channel + ":" + to, l.sends.PerAccountShort, sendShortWindow},
+		{"to-day", channel + ":" + to, l.sends.PerAccountDay, sendDayWindow},
+	}
+	if s.client.Addr.IsValid() {
+		quotas = append(quotas, quota{"client", clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour})
+	}
+	if channel == ChannelSMS && len(to) > 4 {
+		quotas = append(quotas, quota{"prefix", to[:len(to)-4], l.sends.PerPrefixHour, time.Hour})
+	}
+	quotas = append(quotas, quota{"global", "", l.sends.GlobalHour, time.Hour})
+	for _, q := range quotas {
+		until, err := l.takeQuota(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if !until.IsZero() {
+			return &waitError{until}, nil
+		}
+	}
+	return nil, nil
+}
+
+// shapedLikeRecovery reports whether an answer without a method is a recovery code.
+func (l *Logins) shapedLikeRecovery(answer string, allowed []string) bool {
+	return slices.Contains(allowed, recoveryName) && looksLikeRecoveryCode(answer)
+}
+
+// parse gives an answer's canonical form, before a guess is spent.
+func parse(f Factor, answer string) ([]byte, bool) {
+	if v, ok := ability[Parser](f); ok {
+		return v.Parse(answer)
+	}
+	answer = strings.Trim(answer, " \t\r\n")
+	if answer == "" || len(answer) > maxTyped {
+		return nil, false
+	}
+	for i := range len(answer) {
+		if answer[i] < 0x20 || answer[i] > 0x7e {
+			return nil, false
+		}
+	}
+	return []byte(answer), true
+}

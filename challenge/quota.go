@@ -1,0 +1,65 @@
+package challenge
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+const kindQuota byte = 'Q'
+
+// quota is one shared budget of messages: a number in a window that opens with the first.
+type quota struct {
+	kind, of string
+	most     int
+	every    time.Duration
+}
+
+// clientNet is what a client counts as: its address, or its /64 (I-22).
+func clientNet(a netip.Addr) string {
+	if a.Is6() && !a.Is4In6() {
+		if p, err := a.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.Unmap().String()
+}
+
+// takeQuota takes one, or says when the next window opens. The key is a keyed hash: destinations and addresses are not to be
+// read from the store.
+func (l *Logins) takeQuota(ctx context.Context, q quota) (until time.Time, err error) {
+	key := "q" + hashed(string(l.keys.Hash("quota", q.kind, q.of)))
+	for {
+		raw, err := l.store.Load(ctx, key)
+		if err != nil {
+			return time.Time{}, unavailable("store", err)
+		}
+		var w window
+		if raw != nil {
+			d := decoder{s: string(raw)}
+			if d.byte() != kindQuota || d.byte() != recordVersion {
+				d.bad = true
+			}
+			w.opened, w.n = d.time(), int(d.uint()&0xffffff)
+			if d.bad || d.s != "" {
+				return time.Time{}, unavailable("quota", errRecord)
+			}
+		}
+		if !w.take(q.most, q.every, l.now()) {
+			return w.opened.Add(q.every), nil
+		}
+		e := make(encoder, 0, 32)
+		e.byte(kindQuota)
+		e.byte(recordVersion)
+		e.time(w.opened)
+		e.uint(uint64(w.n))
+		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, e, w.opened.Add(q.every)); {
+		case err != nil:
+			return time.Time{}, unavailable("store", err)
+		case ok:
+			return time.Time{}, nil
+		case ctx.Err() != nil:
+			return time.Time{}, unavailable("store", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,408 @@
+package challenge
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+)
+
+// Slot says where a token may be shown. A token works only in the slot it was issued for (I-18).
+type Slot byte
+
+const (
+	Cookie Slot = 'c'
+	Bearer Slot = 'b'
+)
+
+// tokenLength is that of 256 random bits in base64url without padding, which is also what scs makes.
+const tokenLength = 43
+
+// Kinds of session record.
+const (
+	kindNobody    byte = 0
+	kindAnonymous byte = 'a'
+	kindPending   byte = 'p'
+	kindLogin     byte = 'l'
+	recordVersion byte = 1
+)
+
+// Session is what a token stands for at the moment it was read: nobody, a pending login or a login, and the app's own data.
+// The zero value is nobody. A Session is not safe for concurrent use.
+type Session struct {
+	slot    Slot
+	key     string
+	raw     []byte // as it was read: every write is a swap from these bytes
+	kind    byte
+	pending Pending
+	login   Login
+	created time.Time // of an anonymous session
+	data    []byte
+}
+
+// Pending returns the pending login, if that is what the session is.
+func (s *Session) Pending() (*Pending, bool) {
+	if s == nil || s.kind != kindPending {
+		return nil, false
+	}
+	return &s.pending, true
+}
+
+// Login returns the finished login, if that is what the session is.
+func (s *Session) Login() (*Login, bool) {
+	if s == nil || s.kind != kindLogin {
+		return nil, false
+	}
+	return &s.login, true
+}
+
+// Slot tells which slot the session's token belongs to.
+func (s *Session) Slot() Slot { return s.slot }
+
+// Data is the app's own data, encoded by whoever wrote it. It must not be changed in place.
+func (s *Session) Data() []byte { return s.data }
+
+// Exists reports whether a record stands behind the token: a login, a pending login or an app's anonymous data.
+func (s *Session) Exists() bool { return s != nil && s.kind != kindNobody }
+
+// Expires is the end that the session has by itself: a pending login's, or a login's absolute end (I-17).
+func (s *Session) Expires() time.Time {
+	switch s.kind {
+	case kindPending:
+		return s.pending.Expires
+	case kindLogin:
+		return s.login.Expires
+	}
+	return s.created.Add(anonymousLife)
+}
+
+// anonymousLife is how long data of somebody who has not logged in is kept.
+const anonymousLife = 24 * time.Hour
+
+// Format shows the kind only.
+func (s *Session) Format(f fmtState, _ rune) {
+	switch {
+	case s == nil || s.kind == kindNobody:
+		writeRedacted(f, "session(nobody)")
+	case s.kind == kindPending:
+		writeRedacted(f, "session(pending)")
+	case s.kind == kindLogin:
+		writeRedacted(f, "session(login)")
+	default:
+		writeRedacted(f, "session(anonymous)")
+	}
+}
+
+// Stage is what a pending login waits for.
+type Stage byte
+
+const (
+	StageCode  Stage = 'c' // the second factor
+	StageProof Stage = 'p' // a code to the account's own address, before an authenticator may be enrolled (I-02)
+	StageEnrol Stage = 'e' // the first answer of the new authenticator
+)
+
+// Pending is a login that has shown its first factor only. It has no identity to act with: there is no way from here to an
+// account but a right code (I-05).
+type Pending struct {
+	ID      string   // public id; the code form names it (I-03)
+	Stage   Stage    // what it waits for
+	Methods []string // what may be used, preferred first; in StageProof where a code can go, in StageEnrol what can be enrolled
+	Prompt  Prompt   // what the person was asked for last
+	Next    string   // where the person wanted to go; not yet checked to be local
+	Created time.Time
+	Expires time.Time
+
+	account   string
+	name      string
+	epoch     epoch
+	blocks    uint32
+	device    deviceID
+	first     []Method
+	channel   string // of the first factor: a second factor on it does not count (I-06)
+	addr      netip.Addr
+	agent     string
+	enrolling string // id of the authenticator that waits for its first answer
+}
+
+// Format shows the public id only.
+func (p Pending) Format(f fmtState, _ rune) { writeRedacted(f, "pending("+p.ID+")") }
+
+// Prompt is what a person was asked for: a code by some method, sent somewhere.
+type Prompt struct {
+	Method   string
+	Channel  string    // ChannelEmail or ChannelSMS when something was sent, else empty
+	To       string    // the masked destination
+	FellBack string    // the method that could not be used, when this one took its place
+	Failed   bool      // nothing could be sent; no code exists that anybody knows
+	Info     string    // the factor's own text for the person; to be escaped
+	SentAt   time.Time // zero: no code exists
+	Expires  time.Time // of the code
+	ResendAt time.Time // when the next code can be asked for
+
+	codeID recordID
+	mac    []byte
+}
+
+// Format shows the method only.
+func (p Prompt) Format(f fmtState, _ rune) { writeRedacted(f, "prompt("+p.Method+")") }
+
+// Method is one thing a person has shown, and when.
+type Method struct {
+	Name string // "password", "totp", "email", "sms", "recovery", …, or the name an app gave its own first factor
+	At   time.Time
+}
+
+// Login is somebody: both factors were right, or a policy said that the first was enough.
+type Login struct {
+	ID           string // public id of the login
+	UserID       string
+	Username     string
+	Methods      []Method
+	SecondFactor bool      // a second factor was shown
+	Fresh        time.Time // when a second factor was last shown; for an account without one, when the password was asked again
+	Created      time.Time
+	Seen         time.Time // at most a minute old for a live login
+	Expires      time.Time // absolute end
+	Addr         netip.Addr
+	UserAgent    string
+	Service      bool // a service account, for this one request
+
+	id     recordID
+	epoch  epoch
+	device deviceID
+	prompt Prompt
+}
+
+// Prompt is what the person was asked for in a step-up.
+func (l *Login) Prompt() Prompt { return l.prompt }
+
+// MethodNames lists the methods in the order they were first shown.
+func (l *Login) MethodNames() []string {
+	names := make([]string, len(l.Methods))
+	for i, m := range l.Methods {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// Format shows the public id and the account's id.
+func (l Login) Format(f fmtState, _ rune) { writeRedacted(f, "login("+l.ID+" of "+l.UserID+")") }
+
+// sessionKey is the store's key for a token: only a hash of it is stored. It is empty for what cannot be a token.
+func sessionKey(slot Slot, token string) string {
+	if len(token) != tokenLength {
+		return ""
+	}
+	var buf [tokenLength]byte
+	copy(buf[:], token)
+	for _, c := range buf {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return ""
+		}
+	}
+	sum := sha256.Sum256(buf[:])
+	key := [2 + tokenLength]byte{'s', byte(slot)}
+	base64.RawURLEncoding.Encode(key[2:], sum[:])
+	return string(key[:])
+}
+
+// newToken draws 256 bits.
+func newToken(random io.Reader) (string, error) {
+	var b [32]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+}
+
+func (id recordID) String() string { return hex.EncodeToString(id[:]) }
+
+func encodePrompt(e *encoder, p *Prompt) {
+	e.string(p.Method)
+	if p.Method == "" {
+		return
+	}
+	e.string(p.Channel)
+	e.string(p.To)
+	e.string(p.FellBack)
+	e.bool(p.Failed)
+	e.string(p.Info)
+	e.time(p.SentAt)
+	e.time(p.Expires)
+	e.time(p.ResendAt)
+	e.fixed(p.codeID[:])
+	e.bytes(p.mac)
+}
+
+func decodePrompt(d *decoder, p *Prompt) {
+	if p.Method = d.string(); p.Method == "" {
+		return
+	}
+	p.Channel = d.string()
+	p.To = d.string()
+	p.FellBack = d.string()
+	p.Failed = d.bool()
+	p.Info = d.string()
+	p.SentAt = d.time()
+	p.Expires = d.time()
+	p.ResendAt = d.time()
+	p.codeID = d.id()
+	p.mac = d.bytes()
+}
+
+func encodeMethods(e *encoder, ms []Method) {
+	e.uint(uint64(len(ms)))
+	for _, m := range ms {
+		e.string(m.Name)
+		e.time(m.At)
+	}
+}
+
+func decodeMethods(d *decoder) []Method {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
+	ms := make([]Method, n)
+	for i := range ms {
+		ms[i] = Method{d.string(), d.time()}
+	}
+	return ms
+}
+
+func encodeAddr(e *encoder, a netip.Addr) { e.bytes(a.AsSlice()) }
+
+func decodeAddr(d *decoder) netip.Addr {
+	var b [16]byte
+	s := d.string()
+	switch copy(b[:], s); len(s) {
+	case 4:
+		return netip.AddrFrom4([4]byte(b[:4]))
+	case 16:
+		return netip.AddrFrom16(b)
+	case 0:
+	default:
+		d.bad = true
+	}
+	return netip.Addr{}
+}
+
+// encode gives the record's bytes, the app's data last.
+func (s *Session) encode() []byte {
+	e := make(encoder, 0, 256+len(s.data))
+	e.byte(s.kind)
+	e.byte(recordVersion)
+	switch s.kind {
+	case kindAnonymous:
+		e.time(s.created)
+	case kindPending:
+		p := &s.pending
+		id, _ := hex.DecodeString(p.ID)
+		e.fixed(id)
+		e.byte(byte(p.Stage))
+		e.uint(uint64(len(p.Methods)))
+		for _, m := range p.Methods {
+			e.string(m)
+		}
+		encodePrompt(&e, &p.Prompt)
+		e.string(p.Next)
+		e.time(p.Created)
+		e.time(p.Expires)
+		e.string(p.account)
+		e.string(p.name)
+		e.fixed(p.epoch[:])
+		e.uint(uint64(p.blocks))
+		e.fixed(p.device[:])
+		encodeMethods(&e, p.first)
+		e.string(p.channel)
+		encodeAddr(&e, p.addr)
+		e.string(p.agent)
+		e.string(p.enrolling)
+	case kindLogin:
+		l := &s.login
+		e.fixed(l.id[:])
+		e.time(l.Seen)
+		e.time(l.Expires)
+		e.time(l.Created)
+		e.time(l.Fresh)
+		e.bool(l.SecondFactor)
+		e.string(l.UserID)
+		e.string(l.Username)
+		encodeMethods(&e, l.Methods)
+		e.fixed(l.epoch[:])
+		e.fixed(l.device[:])
+		encodeAddr(&e, l.Addr)
+		e.string(l.UserAgent)
+		encodePrompt(&e, &l.prompt)
+	}
+	return append(e, s.data...)
+}
+
+// decode reads what encode wrote.
+func (s *Session) decode(raw []byte) error {
+	d := decoder{s: string(raw)}
+	s.raw = raw
+	s.kind = d.byte()
+	if d.byte() != recordVersion {
+		d.bad = true
+	}
+	switch s.kind {
+	case kindAnonymous:
+		s.created = d.time()
+	case kindPending:
+		p := &s.pending
+		p.ID = recordID(d.id()).String()
+		p.Stage = Stage(d.byte())
+		if n := d.count(); n > 0 {
+			p.Methods = make([]string, n)
+			for i := range p.Methods {
+				p.Methods[i] = d.string()
+			}
+		}
+		decodePrompt(&d, &p.Prompt)
+		p.Next = d.string()
+		p.Created = d.time()
+		p.Expires = d.time()
+		p.account = d.string()
+		p.name = d.string()
+		p.epoch = d.id()
+		p.blocks = uint32(d.uint())
+		p.device = d.id()
+		p.first = decodeMethods(&d)
+		p.channel = d.string()
+		p.addr = decodeAddr(&d)
+		p.agent = d.string()
+		p.enrolling = d.string()
+	case kindLogin:
+		l := &s.login
+		l.id = d.id()
+		l.ID = l.id.String()
+		l.Seen = d.time()
+		l.Expires = d.time()
+		l.Created = d.time()
+		l.Fresh = d.time()
+		l.SecondFactor = d.bool()
+		l.UserID = d.string()
+		l.Username = d.string()
+		l.Methods = decodeMethods(&d)
+		l.epoch = d.id()
+		l.device = d.id()
+		l.Addr = decodeAddr(&d)
+		l.UserAgent = d.string()
+		decodePrompt(&d, &l.prompt)
+	default:
+		d.bad = true
+	}
+	if d.bad {
+		*s = Session{}
+		return fmt.Errorf("%w: session: %w", ErrUnavailable, errRecord)
+	}
+	if len(d.s) > 0 {
+		s.data = raw[len(raw)-len(d.s):]
+	}
+	return nil
+}

@@ -1,0 +1,528 @@
+package challenge
+
+import (
+	"slices"
+	"time"
+)
+
+// This file is the state machine: one pure function, [rules.step], over one record for each account. It does no I/O, reads
+// no clock and draws no randomness; whatever it needs is in the input. login.go holds the only loop that applies it.
+
+// maxLogins is how many logins an account may have at once; one more ends the oldest. maxDevices is how many known
+// devices it may have (I-11), maxFailures after how many wrong answers in a row an authenticator is disabled (I-09;
+// NIST SP 800-63B-4 section 3.2.2 allows no more than 100).
+const (
+	maxLogins     = 50
+	maxDevices    = 8
+	maxFailures   = 100
+	deviceLife    = 180 * 24 * time.Hour
+	flightHorizon = 5 * time.Second // a guess in flight for longer belongs to a process that is gone: it counts as wrong
+)
+
+type (
+	epoch    [16]byte // redrawn at each change that must end everything begun before it
+	deviceID [16]byte // hash of a known-device token and the account; the zero value is "no known device"
+	recordID [16]byte // public id of a login or a pending login
+)
+
+// account is the record that every decision about one account goes through. The zero value has no guesses spent and
+// nobody logged in; its epoch is filled in by the loop before the first step.
+type account struct {
+	epoch   epoch
+	blocked bool // by an administrator
+	strange budgets
+	devices []device
+	auth    []authState
+	logins  []liveLogin
+	ending  []string // session keys that must be deleted before anything else is believed of them
+}
+
+// budgets are the guesses and sends of one class of clients: everybody, or one known device (I-11).
+type budgets struct {
+	password, code budget
+	sends          sends
+}
+
+// sends counts the messages that were paid for (I-15).
+type sends struct {
+	last       time.Time
+	short, day window
+}
+
+// window counts what happened since it opened.
+type window struct {
+	opened time.Time
+	n      int
+}
+
+// budget counts guesses. spent-wrong of them are in flight: paid for, and not yet known to be right or wrong.
+type budget struct {
+	spent  int
+	wrong  int
+	window uint32    // counts the times the budget was emptied; a verdict of an earlier window changes nothing
+	blocks uint32    // counts blocks; a pending login carries the number it began under and is dead under another (I-09)
+	until  time.Time // end of the block, zero without one
+	last   time.Time // when the latest guess was spent
+}
+
+type device struct {
+	id      deviceID
+	created time.Time
+	used    time.Time
+	budgets budgets
+}
+
+// authState is what must move forward for an authenticator: failures in a row, and the last time step used (I-12).
+type authState struct {
+	id       string
+	failures int
+	step     int64
+}
+
+type liveLogin struct {
+	id  recordID
+	key string // of the session record
+	end time.Time
+}
+
+// guess says which of the two budgets is meant.
+type guess uint8
+
+const (
+	passwordGuess guess = iota + 1
+	codeGuess
+)
+
+// The inputs of step. Each is one line of DESIGN's protocol.
+type (
+	// observe changes nothing; it brings the record into being, so that an epoch can be read.
+	observe struct{}
+
+	// spend takes a guess before anything is looked at. A code guess also names what the pending login began under.
+	spend struct {
+		kind   guess
+		device deviceID
+		epoch  epoch    // code only: the pending login's, or the login's in a step-up
+		blocks uint32   // code only: the budget's number of blocks when the pending login began
+		login  bool     // code only: a step-up of a live login, which no block outdates
+		auth   []string // code only: the authenticators that will be asked
+	}
+
+	// settle says how a guess ended that did not become a login: wrong, or not wrong and given back.
+	settle struct {
+		kind   guess
+		device deviceID
+		window uint32 // of the budget when the guess was spent
+		wrong  bool
+		auth   []string // code given back: the authenticators that were charged
+	}
+
+	// bind is the promotion (I-01): the login is in the list, or it is not a login.
+	bind struct {
+		epoch    epoch
+		login    liveLogin
+		device   deviceID // whose budgets are given back
+		remember deviceID // becomes known, or is seen again; zero: neither
+		proof    proofUsed
+		renew    *epoch // enrolment: ends every other login in the same step
+	}
+
+	// accept is a promotion for one request, without a login: HTTP Basic with a code.
+	accept struct {
+		epoch  epoch
+		device deviceID
+		proof  proofUsed
+	}
+
+	// stepUp moves a login to a new session key; the old key is dead.
+	stepUp struct {
+		epoch    epoch
+		id       recordID
+		old, new string
+		device   deviceID
+		kind     guess // which budget is given back: password or code
+		proof    proofUsed
+	}
+
+	logout struct{ id recordID }   // ends one login
+	revoke struct{ renew epoch }   // ends all, and every pending login with them
+	ended  struct{ keys []string } // the session records under these keys are gone
+	// pay takes one message out of the send budget before it is made (I-15). again: a fallback within the same act, which
+	// the cooldown that the failed send began does not hold up.
+	pay struct {
+		device deviceID
+		again  bool
+	}
+
+	block  struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
+	free   struct{ authenticators, everything bool } // by an administrator: guesses (and authenticators; and the block) given back
+	forget struct{ device deviceID }                 // a known device, or all when zero
+)
+
+// proofUsed is the part of a Proof that lives in the account record.
+type proofUsed struct {
+	auth    string // zero: no authenticator answered (policy verdict "not needed", password asked again)
+	step    int64
+	charged []string // the authenticators that the guess was charged to; all but the one that answered get it back
+}
+
+// rules are the numbers of the state machine.
+type rules struct {
+	passwordGuesses int
+	codeGuesses     int
+	blockFor        time.Duration
+	sendCooldown    time.Duration
+	sendShort       int // in sendShortWindow
+	sendDay         int // in sendDayWindow
+	sendUnlimited   bool
+}
+
+// Windows of the send budgets (I-15).
+const (
+	sendShortWindow = 15 * time.Minute
+	sendDayWindow   = 24 * time.Hour
+)
+
+// Refusals of step. They name what is really the case; what a client is told is decided elsewhere.
+type refusal string
+
+func (r refusal) Error() string { return "challenge: " + string(r) }
+
+const (
+	refusedBlocked  refusal = "guesses spent"     // blocked until budget.until
+	refusedInFlight refusal = "guesses in flight" // spent only by guesses that nobody knows the end of yet
+	refusedStale    refusal = "begun under another epoch or before a block"
+	refusedAdmin    refusal = "blocked by an administrator"
+	refusedReplay   refusal = "time step already used"
+	refusedGone     refusal = "login has ended"
+	refusedDisabled refusal = "authenticator disabled"
+	refusedCooldown refusal = "sent a moment ago"
+	refusedSends    refusal = "sends spent"
+)
+
+// step is the state machine. It returns the record as it is after in, or the old record and why in is refused. A refused
+// input changes nothing. step never changes rec's slices in place.
+//
+//	           spend(password)          spend(code)            bind
+//	Anonymous ───────────────► compare ───────────► compare ───────► Authenticated
+//	                │ settle(right)         │ settle(wrong)             │ stepUp: same login, new key
+//	                ▼                       ▼                           │ logout, revoke: key → ending → ended
+//	             Pending              guesses gone: blocked             ▼
+//	        (session record)          until time or free            Anonymous
+func (r rules) step(rec account, in any, now time.Time) (account, error) {
+	switch in := in.(type) {
+	case observe:
+		return rec, nil
+
+	case spend:
+		// A blocked account still spends password guesses: it must look and cost like any other (I-10).
+		if in.kind == codeGuess && (rec.blocked || in.epoch != rec.epoch) {
+			return rec, refusedStale
+		}
+		bs := rec.budgetsOf(in.device, now)
+		b, most := r.pick(&bs, in.kind)
+		if b.spent >= most && !now.Before(b.until) { // the block is over: the first try empties the budget
+			*b = budget{window: b.window + 1, blocks: b.blocks, last: b.last}
+		}
+		switch {
+		case in.kind == codeGuess && !in.login && in.blocks != b.blocks && b.spent < most:
+			return rec, refusedStale
+		case b.spent >= most && b.wrong < most && now.Before(b.last.Add(flightHorizon)):
+			return rec, refusedInFlight
+		case b.spent >= most:
+			return rec, refusedBlocked
+		}
+		for _, id := range in.auth {
+			if rec.disabled(id) {
+				return rec, refusedDisabled
+			}
+		}
+		b.spent++
+		b.last = now
+		if b.spent >= most {
+			b.until = now.Add(r.blockFor)
+			b.blocks++
+		}
+		rec.setBudgets(in.device, bs)
+		for _, id := range in.auth {
+			rec.setAuth(id, func(a *authState) { a.failures++ })
+		}
+		return rec, nil
+
+	case settle:
+		bs := rec.budgetsOf(in.device, now)
+		b, most := r.pick(&bs, in.kind)
+		if b.window == in.window && b.spent > b.wrong {
+			if in.wrong {
+				b.wrong++
+			} else {
+				b.giveBack(most)
+			}
+			rec.setBudgets(in.device, bs)
+		}
+		for _, id := range in.auth {
+			rec.setAuth(id, func(a *authState) { a.failures = max(a.failures-1, 0) })
+		}
+		return rec, nil
+
+	case bind:
+		if rec.blocked || in.epoch != rec.epoch {
+			return rec, refusedStale
+		}
+		if err := rec.use(in.proof); err != nil {
+			return rec, err
+		}
+		if in.renew != nil {
+			rec.endAll(*in.renew)
+		}
+		rec.logins = slices.DeleteFunc(slices.Clone(rec.logins), func(l liveLogin) bool { return !now.Before(l.end) })
+		if len(rec.logins) >= maxLogins {
+			rec.ending = append(slices.Clone(rec.ending), rec.logins[0].key)
+			rec.logins = rec.logins[1:]
+		}
+		rec.logins = append(rec.logins, in.login)
+		rec.success(in.device, now)
+		rec.remember(in.remember, now)
+		return rec, nil
+
+	case accept:
+		if rec.blocked || in.epoch != rec.epoch {
+			return rec, refusedStale
+		}
+		if err := rec.use(in.proof); err != nil {
+			return rec, err
+		}
+		rec.success(in.device, now)
+		return rec, nil
+
+	case stepUp:
+		i := rec.find(in.id)
+		if rec.blocked || in.epoch != rec.epoch || i < 0 || rec.logins[i].key != in.old {
+			return rec, refusedGone
+		}
+		if err := rec.use(in.proof); err != nil {
+			return rec, err
+		}
+		rec.logins = slices.Clone(rec.logins)
+		rec.logins[i].key = in.new
+		rec.ending = append(slices.Clone(rec.ending), in.old)
+		bs := rec.budgetsOf(in.device, now)
+		b, _ := r.pick(&bs, in.kind)
+		b.reset()
+		rec.setBudgets(in.device, bs)
+		return rec, nil
+
+	case logout:
+		if i := rec.find(in.id); i >= 0 {
+			rec.ending = append(slices.Clone(rec.ending), rec.logins[i].key)
+			rec.logins = slices.Delete(slices.Clone(rec.logins), i, i+1)
+		}
+		return rec, nil
+
+	case revoke:
+		rec.endAll(in.renew)
+		return rec, nil
+
+	case ended:
+		rec.ending = slices.DeleteFunc(slices.Clone(rec.ending), func(k string) bool { return slices.Contains(in.keys, k) })
+		return rec, nil
+
+	case pay:
+		bs := rec.budgetsOf(in.device, now)
+		if r.sendUnlimited {
+			return rec, nil
+		}
+		if !in.again && now.Before(bs.sends.last.Add(r.sendCooldown)) {
+			return rec, refusedCooldown
+		}
+		if !bs.sends.short.take(r.sendShort, sendShortWindow, now) || !bs.sends.day.take(r.sendDay, sendDayWindow, now) {
+			return rec, refusedSends
+		}
+		bs.sends.last = now
+		rec.setBudgets(in.device, bs)
+		return rec, nil
+
+	case block:
+		rec.endAll(in.renew)
+		rec.blocked = true
+		return rec, nil
+
+	case free:
+		rec.strange.password.reset()
+		rec.strange.code.reset()
+		rec.devices = slices.Clone(rec.devices)
+		for i := range rec.devices {
+			rec.devices[i].budgets.password.reset()
+			rec.devices[i].budgets.code.reset()
+		}
+		if in.authenticators {
+			rec.auth = slices.Clone(rec.auth)
+			for i := range rec.auth {
+				rec.auth[i].failures = 0
+			}
+		}
+		if in.everything {
+			rec.blocked = false
+		}
+		return rec, nil
+
+	case forget:
+		rec.devices = slices.DeleteFunc(slices.Clone(rec.devices), func(d device) bool {
+			return in.device == deviceID{} || d.id == in.device
+		})
+		return rec, nil
+	}
+	return rec, refusal("unknown input") // a closed door for an input that somebody forgot here
+}
+
+// pick gives the budget that kind names, and its maximum. An unknown kind has none to spend.
+func (r rules) pick(b *budgets, kind guess) (*budget, int) {
+	switch kind {
+	case passwordGuess:
+		return &b.password, r.passwordGuesses
+	case codeGuess:
+		return &b.code, r.codeGuesses
+	}
+	return new(budget), 0
+}
+
+// giveBack returns one guess. A budget that has one again is not blocked: the guess that set the block proved not wrong.
+func (b *budget) giveBack(most int) {
+	if b.spent >= most {
+		b.until = time.Time{}
+		b.blocks--
+	}
+	b.spent--
+}
+
+// reset gives all guesses back. A block that is lifted by success keeps its number: what began before it stays dead.
+func (b *budget) reset() {
+	if b.spent > 0 {
+		*b = budget{window: b.window + 1, blocks: b.blocks, last: b.last}
+	}
+}
+
+// known returns the index of a device that is known and not too old, or -1.
+func (rec *account) known(id deviceID, now time.Time) int {
+	if id == (deviceID{}) {
+		return -1
+	}
+	return slices.IndexFunc(rec.devices, func(d device) bool { return d.id == id && now.Before(d.created.Add(deviceLife)) })
+}
+
+// budgetsOf returns a copy of the budgets for a client: a known device's own, or everybody's.
+func (rec *account) budgetsOf(id deviceID, now time.Time) budgets {
+	if i := rec.known(id, now); i >= 0 {
+		return rec.devices[i].budgets
+	}
+	return rec.strange
+}
+
+func (rec *account) setBudgets(id deviceID, b budgets) {
+	// No age is asked here: budgetsOf has, and an expired device is only ever written back to itself.
+	if i := slices.IndexFunc(rec.devices, func(d device) bool { return d.id == id }); i >= 0 && id != (deviceID{}) {
+		rec.devices = slices.Clone(rec.devices)
+		rec.devices[i].budgets = b
+		return
+	}
+	rec.strange = b
+}
+
+// success gives all guesses back to the class of clients that has shown everything.
+func (rec *account) success(id deviceID, now time.Time) {
+	bs := rec.budgetsOf(id, now)
+	bs.password.reset()
+	bs.code.reset()
+	rec.setBudgets(id, bs)
+}
+
+// remember makes a device known after a full login, or notes that it was seen. The one not seen for longest makes room.
+func (rec *account) remember(id deviceID, now time.Time) {
+	if id == (deviceID{}) {
+		return
+	}
+	rec.devices = slices.DeleteFunc(slices.Clone(rec.devices), func(d device) bool { return !now.Before(d.created.Add(deviceLife)) })
+	if i := rec.known(id, now); i >= 0 {
+		rec.devices[i].used = now
+		return
+	}
+	if len(rec.devices) >= maxDevices {
+		oldest := 0
+		for i, d := range rec.devices {
+			if d.used.Before(rec.devices[oldest].used) {
+				oldest = i
+			}
+		}
+		rec.devices = slices.Delete(rec.devices, oldest, oldest+1)
+	}
+	rec.devices = append(rec.devices, device{id: id, created: now, used: now})
+}
+
+// take counts one more, unless limit is reached in the window that is open.
+func (w *window) take(limit int, length time.Duration, now time.Time) bool {
+	if !now.Before(w.opened.Add(length)) {
+		*w = window{opened: now}
+	}
+	if w.n >= limit {
+		return false
+	}
+	w.n++
+	return true
+}
+
+// disabled reports whether an authenticator was answered wrongly too often in a row (I-09).
+func (rec *account) disabled(id string) bool { return rec.authOf(id).failures >= maxFailures }
+
+// use takes a proof: its step must be later than the last one used, and the authenticator's failures in a row end here.
+func (rec *account) use(p proofUsed) error {
+	for _, id := range p.charged {
+		rec.setAuth(id, func(a *authState) { a.failures = max(a.failures-1, 0) })
+	}
+	if p.auth == "" {
+		return nil
+	}
+	if p.step != 0 && p.step <= rec.authOf(p.auth).step {
+		return refusedReplay
+	}
+	rec.setAuth(p.auth, func(a *authState) {
+		a.failures = 0
+		a.step = max(a.step, p.step)
+	})
+	return nil
+}
+
+func (rec *account) authOf(id string) authState {
+	for _, a := range rec.auth {
+		if a.id == id {
+			return a
+		}
+	}
+	return authState{id: id}
+}
+
+func (rec *account) setAuth(id string, change func(*authState)) {
+	rec.auth = slices.Clone(rec.auth)
+	for i := range rec.auth {
+		if rec.auth[i].id == id {
+			change(&rec.auth[i])
+			return
+		}
+	}
+	a := authState{id: id}
+	change(&a)
+	rec.auth = append(rec.auth, a)
+}
+
+func (rec *account) find(id recordID) int {
+	return slices.IndexFunc(rec.logins, func(l liveLogin) bool { return l.id == id })
+}
+
+// endAll puts every login on the list of what has to be deleted, and outdates whatever has begun.
+func (rec *account) endAll(renew epoch) {
+	rec.ending = slices.Clone(rec.ending)
+	for _, l := range rec.logins {
+		rec.ending = append(rec.ending, l.key)
+	}
+	rec.logins = nil
+	rec.epoch = renew
+}

@@ -1,0 +1,197 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// methodPassword is how somebody without a second factor confirms who they are; no factor may have this name.
+const methodPassword = "password"
+
+// StepUpPrompt is what a step-up asks for.
+type StepUpPrompt struct {
+	Methods []string // preferred first; just "password" for an account without a second factor
+	Prompt  Prompt
+}
+
+// steppingUp reads what a login may confirm itself by.
+func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, subject, []string, error) {
+	login, ok := s.Login()
+	if !ok {
+		return nil, subject{}, nil, ErrEnded
+	}
+	rec, err := l.peek(ctx, accountKey(login.UserID))
+	if err != nil {
+		return nil, subject{}, nil, err
+	}
+	if rec.blocked || rec.epoch != login.epoch || rec.find(login.id) < 0 {
+		return nil, subject{}, nil, ErrEnded
+	}
+	a, v, err := l.again(ctx, c, login.UserID)
+	if err != nil {
+		if errors.Is(err, ErrUnavailable) {
+			return nil, subject{}, nil, err
+		}
+		return nil, subject{}, nil, ErrEnded
+	}
+	sub, err := l.subject(ctx, c, a, rec, login.device, PurposeStepUp, "")
+	if err != nil {
+		return nil, subject{}, nil, err
+	}
+	if !v.satisfied(login.Methods, login.SecondFactor) {
+		return nil, subject{}, nil, ErrEnded
+	}
+	methods, disabled, err := l.methods(&sub, v)
+	if err != nil {
+		return nil, subject{}, nil, err
+	}
+	if len(methods) == 0 {
+		// Somebody whose second factor may not be used now does not get by with less.
+		if disabled || sub.enrolments.any() || !v.NotNeeded {
+			return nil, subject{}, nil, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
+		}
+		methods = []string{methodPassword}
+	}
+	return login, sub, methods, nil
+}
+
+// StepUpMethods is what a login can confirm itself by, and what it was asked for last. It sends nothing.
+func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session) (StepUpPrompt, error) {
+	login, _, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return StepUpPrompt{}, err
+	}
+	p := login.prompt
+	if !slices.Contains(methods, p.Method) || p.mac != nil && !l.now().Before(p.Expires) {
+		p = Prompt{Method: methods[0]}
+	}
+	return StepUpPrompt{methods, p}, nil
+}
+
+// BeginStepUp asks a login for a code again, by method or by the preferred one. It answers like [Logins.Resend]; a code that
+// is under way inside the cooldown stays good, and is not an error.
+func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method string) (StepUpPrompt, error) {
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return StepUpPrompt{}, err
+	}
+	chosen := method != ""
+	if !chosen {
+		method = methods[0]
+		if p := login.prompt; p.mac != nil && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
+			return StepUpPrompt{methods, p}, nil
+		}
+	}
+	if !slices.Contains(methods, method) {
+		return StepUpPrompt{}, errors.Join(ErrMethod, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, sub.account, "", "method not available")))
+	}
+	if method == methodPassword {
+		return StepUpPrompt{methods, Prompt{Method: methodPassword}}, nil
+	}
+	if err := l.codeBlock(ctx, c, sub.account, sub.record.budgetsOf(login.device, l.now()).code); err != nil {
+		return StepUpPrompt{}, err
+	}
+	p, err := l.ask(ctx, &sub, methods, method, login.prompt)
+	var wait *waitError
+	if errors.As(err, &wait) && chosen {
+		return StepUpPrompt{methods, p}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
+	}
+	if err != nil && wait == nil {
+		return StepUpPrompt{}, err
+	}
+	wctx, cancel := detached(ctx)
+	defer cancel()
+	if err := l.rewrite(wctx, s, func(s *Session) { s.login.prompt = p }); err != nil {
+		return StepUpPrompt{}, err
+	}
+	if p.Failed {
+		return StepUpPrompt{methods, p}, ErrSend
+	}
+	return StepUpPrompt{methods, p}, nil
+}
+
+// StepUp makes a login fresh: the same login under a new token, with the same absolute end (I-17). The old token is dead
+// before the new one leaves. For an account without a second factor, Method is "password" and Code the password.
+// Errors are those of [Logins.Verify] and [Logins.Password]; ErrEnded when the login is over.
+func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput) (Outcome, error) {
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if in.LoginID != "" && in.LoginID != login.ID {
+		return Outcome{}, ErrOtherLogin
+	}
+	p := &promotion{slot: s.slot, pending: s, account: sub.account, login: *login, guess: codeGuess,
+		bind: bind{epoch: login.epoch, device: login.device}}
+	method, notice := methodPassword, ""
+	var try *guessTry
+	if methods[0] == methodPassword {
+		if in.Method != "" && in.Method != methodPassword {
+			return Outcome{}, ErrMethod
+		}
+		if err := l.CheckPassword(ctx, c, login.UserID, []byte(in.Code)); err != nil {
+			return Outcome{}, err
+		}
+		p.guess = passwordGuess
+	} else {
+		prompt := login.prompt
+		if prompt.Method == "" {
+			prompt.Method = methods[0]
+		}
+		try = &guessTry{l: l, subject: &sub, prompt: &prompt, allowed: methods,
+			spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, login: true}}
+		dctx, cancel := detached(ctx)
+		defer cancel()
+		if p.proof, err = try.do(dctx, in); err != nil {
+			if errors.Is(err, refusedStale) {
+				err = ErrEnded
+			}
+			return Outcome{}, err
+		}
+		p.bind.proof = proofUsed{auth: p.proof.Authenticator, step: p.proof.Step, charged: try.charged}
+		method, notice = try.method, try.notice
+		p.login.SecondFactor = true
+		if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, method, "step-up")); err != nil {
+			return Outcome{}, err
+		}
+	}
+	now := l.now()
+	p.login.Fresh, p.login.Seen, p.login.prompt = now, now, Prompt{}
+	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method && method != methodPassword }), Method{method, now})
+	out, err := l.stepUp(ctx, c, p)
+	if err != nil {
+		if try != nil {
+			dctx, cancel := detached(ctx)
+			defer cancel()
+			try.settle(dctx, errors.Is(err, ErrReplayed))
+		}
+		return Outcome{}, err
+	}
+	out.Notice = notice
+	return out, l.Record(ctx, event(audit.SteppedUp, audit.Success, c, sub.account, method, ""))
+}
+
+func (l *Logins) stepUp(ctx context.Context, c Client, p *promotion) (Outcome, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	p.l, p.client, p.key = l, c, accountKey(p.account.ID)
+	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}
+	if err := p.run(ctx, l.stepUpSteps); err != nil {
+		err = l.lost(ctx, c, p.account, err)
+		if errors.Is(err, ErrNoPending) {
+			err = ErrEnded
+		}
+		return Outcome{}, err
+	}
+	return Outcome{Session: p.session, Token: p.token}, nil
+}
+
+// FreshWithin reports whether a login showed its second factor (or, without one, its password again) within d.
+func (l *Logins) FreshWithin(login *Login, d time.Duration) bool {
+	return !login.Fresh.IsZero() && l.now().Sub(login.Fresh) < d
+}

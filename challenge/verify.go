@@ -1,0 +1,570 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// afterFirst goes on after a right first factor: a login where the policy says so, else a pending login that has been asked
+// for its code.
+func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot Slot, f firstFactor, next string, code *string) (Outcome, error) {
+	a := f.account
+	v, err := l.verdict(ctx, a, c)
+	if err != nil {
+		return Outcome{}, err
+	}
+	rec, err := l.peek(ctx, accountKey(a.ID))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if v.NotNeeded {
+		data, err := l.leave(ctx, c, from, a.ID)
+		if err != nil {
+			return Outcome{}, err
+		}
+		return l.promote(ctx, c, &promotion{
+			slot: slot, account: a, data: data, bind: bind{epoch: f.epoch, device: f.device},
+			login: l.newLogin(c, a, f.methods, f.device, time.Time{}),
+		}, next)
+	}
+	s, err := l.subject(ctx, c, a, rec, f.device, PurposeLogin, f.channel)
+	if err != nil {
+		return Outcome{}, err
+	}
+	p := Pending{Stage: StageCode, Next: clip(next, 2048), account: a.ID, name: a.Name, epoch: f.epoch, device: f.device,
+		first: f.methods, channel: f.channel, addr: c.Addr, agent: clip(c.UserAgent, 512)}
+	var disabled bool
+	if p.Methods, disabled, err = l.methods(&s, v); err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case len(p.Methods) > 0:
+	case disabled || s.enrolments.any():
+		// Something is enrolled that may not be used now: nobody can get around it by enrolling anew.
+		if err := l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", "no usable second factor")); err != nil {
+			return Outcome{}, err
+		}
+		return Outcome{}, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
+	default:
+		p.Stage, s.purpose = StageProof, PurposeEnrolProof
+		if p.Methods, err = l.prove(&s); err != nil {
+			return Outcome{}, err
+		}
+		if len(p.Methods) == 0 || len(l.enrollable(v)) == 0 {
+			if err := l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, a, "", "nothing enrolled, and no way to prove the account's own address")); err != nil {
+				return Outcome{}, err
+			}
+			return Outcome{}, fmt.Errorf("%w: enrolment needs a confirmed address", ErrNotAllowed)
+		}
+	}
+
+	now := l.now()
+	budget := rec.budgetsOf(f.device, now).code
+	if err := l.codeBlock(ctx, c, a, budget); err != nil {
+		return Outcome{}, err
+	}
+	p.blocks = budget.blocks
+	id, err := l.randomID()
+	if err != nil {
+		return Outcome{}, err
+	}
+	p.ID = id.String()
+
+	// The same browser inside the cooldown keeps the code that was sent, and its end.
+	var carried Prompt
+	if old, ok := from.Pending(); ok && old.account == a.ID && old.epoch == p.epoch && old.Stage == p.Stage && old.Prompt.mac != nil &&
+		now.Before(old.Prompt.ResendAt) && now.Before(old.Prompt.Expires) && slices.Contains(p.Methods, old.Prompt.Method) {
+		carried = old.Prompt
+	}
+	data, err := l.leave(ctx, c, from, a.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case code != nil:
+		p.Prompt = Prompt{Method: p.Methods[0]}
+	case carried.mac != nil:
+		p.Prompt = carried
+	default:
+		if p.Prompt, err = l.ask(ctx, &s, p.Methods, p.Methods[0], Prompt{}); err != nil && !errors.As(err, new(*waitError)) {
+			return Outcome{}, err
+		}
+	}
+	p.Created = l.now() // sending may have taken a while
+	p.Expires = p.Created.Add(l.durations.Pending)
+	out, err := l.openPending(ctx, slot, p, data)
+	if err != nil || code == nil {
+		return out, err
+	}
+	out, err = l.singleShot(ctx, c, out.Session, *code)
+	return out, err
+}
+
+// codeBlock refuses while the code budget is blocked: no pending login, nothing sent (I-09).
+func (l *Logins) codeBlock(ctx context.Context, c Client, a Account, b budget) error {
+	now := l.now()
+	if b.spent < l.rules.codeGuesses || !now.Before(b.until) {
+		return nil
+	}
+	if b.wrong < l.rules.codeGuesses && now.Before(b.last.Add(flightHorizon)) {
+		return errors.Join(&BusyError{RetryAfter: time.Second}, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "code", string(refusedInFlight))))
+	}
+	if err := l.Record(ctx, event(audit.CodeGuessesSpent, audit.Failure, c, a, "code", "blocked")); err != nil {
+		return err
+	}
+	return &BlockedError{Until: b.until, RetryAfter: b.until.Sub(now)}
+}
+
+// leave ends what the session was before a new login begins, and gives the app's data that goes on: that of somebody who
+// was nobody, or of the same account's pending login.
+func (l *Logins) leave(ctx context.Context, c Client, from *Session, accountID string) ([]byte, error) {
+	if !from.Exists() {
+		return nil, nil
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	switch from.kind {
+	case kindLogin:
+		return nil, l.Logout(ctx, c, from)
+	case kindPending:
+		if err := l.deleteSession(ctx, from.key); err != nil {
+			return nil, err
+		}
+		if from.pending.account != accountID {
+			return nil, nil
+		}
+		return from.data, nil
+	}
+	return from.data, l.deleteSession(ctx, from.key)
+}
+
+// openPending stores a pending login under a fresh token.
+func (l *Logins) openPending(ctx context.Context, slot Slot, p Pending, data []byte) (Outcome, error) {
+	token, err := newToken(l.random)
+	if err != nil {
+		return Outcome{}, err
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	s := &Session{slot: slot, key: sessionKey(slot, token), kind: kindPending, pending: p, data: data}
+	s.raw = s.encode()
+	if err := l.insert(ctx, s); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Session: s, Token: token}, nil
+}
+
+// singleShot answers a pending login that nobody else knows of, and takes it away when the answer is wrong.
+func (l *Logins) singleShot(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
+	method := ""
+	if !l.shapedLikeRecovery(code, s.pending.Methods) {
+		i := slices.IndexFunc(s.pending.Methods, func(m string) bool {
+			_, sends := ability[Deliverer](l.factor(m))
+			return !sends && m != recoveryName
+		})
+		if s.pending.Stage != StageCode || i < 0 {
+			err := errors.Join(ErrRefused, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, Account{ID: s.pending.account, Name: s.pending.name}, "", "a code in the same request needs a factor that sends nothing")))
+			dctx, cancel := detached(ctx)
+			defer cancel()
+			return Outcome{}, errors.Join(err, l.deleteSession(dctx, s.key))
+		}
+		method = s.pending.Methods[i]
+	}
+	out, err := l.Verify(ctx, c, s, CodeInput{Method: method, Code: code})
+	if err != nil {
+		dctx, cancel := detached(ctx)
+		defer cancel()
+		return Outcome{}, errors.Join(err, l.deleteSession(dctx, s.key))
+	}
+	return out, nil
+}
+
+// CodeInput is an answer to a prompt.
+type CodeInput struct {
+	LoginID string // the public id that the form named; empty when it named none
+	Method  string // empty: the prompted one, or recovery for an answer shaped like a recovery code
+	Code    string
+}
+
+// Format hides everything.
+func (CodeInput) Format(f fmtState, _ rune) { writeRedacted(f, "[code input]") }
+
+// Verify compares an answer with what a pending login waits for, and promotes it when it is right. In StageProof a right
+// answer leads to StageEnrol under a new token; in StageEnrol to a login with an authenticator enrolled.
+//
+// It returns ErrNoPending, ErrOtherLogin, ErrMethod, ErrMalformed, ErrNoCode and ErrCodeExpired, which cost nothing;
+// ErrWrongCode (ErrReplayed, ErrClockOff), which cost a guess; *BlockedError and *BusyError, for which nothing was compared.
+func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput) (Outcome, error) {
+	p, ok := s.Pending()
+	if !ok {
+		var a Account
+		if login, ok := s.Login(); ok {
+			a = Account{ID: login.UserID, Name: login.Username}
+		}
+		return Outcome{}, errors.Join(ErrNoPending, l.Record(ctx, event(audit.NoPendingLogin, audit.Failure, c, a, "", "")))
+	}
+	if in.LoginID != "" && in.LoginID != p.ID {
+		return Outcome{}, ErrOtherLogin
+	}
+	who := Account{ID: p.account, Name: p.name}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	rec, err := l.peek(ctx, accountKey(p.account))
+	if err != nil {
+		return Outcome{}, err
+	}
+	a, v, err := l.again(ctx, c, p.account)
+	if err != nil {
+		return l.refusePending(ctx, c, s, who, err)
+	}
+	purpose := map[Stage]Purpose{StageCode: PurposeLogin, StageProof: PurposeEnrolProof, StageEnrol: PurposeEnrol}[p.Stage]
+	sub, err := l.subject(ctx, c, a, rec, p.device, purpose, p.channel)
+	if err != nil {
+		return Outcome{}, err
+	}
+	try := guessTry{l: l, subject: &sub, prompt: &p.Prompt, allowed: p.Methods, confirming: p.enrolling,
+		spend: spend{kind: codeGuess, device: p.device, epoch: p.epoch, blocks: p.blocks}}
+	if p.Stage == StageEnrol {
+		in.Method = p.Prompt.Method
+	}
+	proof, err := try.do(ctx, in)
+	switch {
+	case errors.Is(err, refusedStale):
+		return l.refusePending(ctx, c, s, who, err)
+	case err != nil:
+		return Outcome{}, err
+	}
+	if p.Stage == StageProof {
+		return l.beginEnrol(ctx, c, s, &try, v)
+	}
+
+	now := l.now()
+	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof,
+		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
+		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, now),
+	}
+	var codes []string
+	if p.Stage == StageEnrol {
+		if pr.confirm, codes, err = l.confirming(&sub, p.enrolling); err != nil {
+			return Outcome{}, err
+		}
+		var renew epoch
+		if err := l.fill(renew[:]); err != nil {
+			return Outcome{}, err
+		}
+		pr.bind.renew, pr.login.epoch = &renew, renew
+	} else if !v.satisfied(pr.login.Methods, true) {
+		return l.refusePending(ctx, c, s, who, errPolicy)
+	}
+	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, a, try.method, "")); err != nil {
+		return Outcome{}, err
+	}
+	out, err := l.promote(ctx, c, pr, p.Next)
+	if err != nil {
+		if errors.Is(err, ErrReplayed) {
+			try.settle(ctx, true)
+		} else {
+			try.settle(ctx, false)
+		}
+		return Outcome{}, err
+	}
+	out.Notice = try.notice
+	out.RecoveryCodes = codes
+	return out, nil
+}
+
+var errPolicy = errors.New("challenge: policy asks for another factor")
+
+// again asks Users and Policy just before a promotion.
+func (l *Logins) again(ctx context.Context, c Client, accountID string) (Account, Verdict, error) {
+	a, err := l.users.ByID(ctx, accountID)
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return a, Verdict{}, errors.New("challenge: account gone")
+	case err != nil:
+		return a, Verdict{}, unavailable("users", err)
+	case a.Disabled:
+		return a, Verdict{}, errors.New("challenge: account disabled")
+	case a.Service:
+		return a, Verdict{}, errors.New("challenge: service account")
+	}
+	v, err := l.verdict(ctx, a, c)
+	return a, v, err
+}
+
+// refusePending ends a pending login that cannot become one any more.
+func (l *Logins) refusePending(ctx context.Context, c Client, s *Session, a Account, why error) (Outcome, error) {
+	if errors.Is(why, ErrUnavailable) {
+		return Outcome{}, why
+	}
+	return Outcome{}, errors.Join(ErrNoPending, l.deleteSession(ctx, s.key),
+		l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", why.Error())))
+}
+
+func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID, fresh time.Time) Login {
+	now := l.now()
+	return Login{UserID: a.ID, Username: a.Name, Methods: methods, SecondFactor: !fresh.IsZero(), Fresh: fresh, Created: now, Seen: now,
+		Expires: now.Add(l.durations.Absolute), Addr: c.Addr, UserAgent: clip(c.UserAgent, 512), device: device}
+}
+
+// promote runs the protocol and tells everybody who has to know.
+func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next string) (Outcome, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	p.l, p.client, p.key = l, c, accountKey(p.account.ID)
+	id, err := l.randomID()
+	if err != nil {
+		return Outcome{}, err
+	}
+	p.login.id, p.login.ID = id, id.String()
+	if p.bind.renew == nil {
+		p.login.epoch = p.bind.epoch
+	}
+	p.bind.login = liveLogin{id: id, end: p.login.Expires}
+	device := ""
+	if p.slot == Cookie {
+		if device = c.Device; len(device) != tokenLength {
+			if device, err = newToken(l.random); err != nil {
+				return Outcome{}, err
+			}
+		}
+		p.bind.remember = deviceOf(p.account.ID, device)
+	}
+	if err := p.run(ctx, l.promotionSteps); err != nil {
+		return Outcome{}, l.lost(ctx, c, p.account, err)
+	}
+	name := audit.LoginWithMFA
+	if !p.login.SecondFactor {
+		name = audit.LoginWithoutMFA
+	}
+	method := p.login.Methods[len(p.login.Methods)-1].Name
+	err = l.Record(ctx, event(name, audit.Success, c, p.account, method, ""))
+	if err == nil && method == recoveryName {
+		err = l.Record(ctx, event(audit.RecoveryCodeUsed, audit.Success, c, p.account, method, ""))
+	}
+	if err == nil && p.confirm != nil {
+		err = l.Record(ctx, event(audit.FactorEnrolled, audit.Success, c, p.account, method, "during login"))
+	}
+	if err != nil { // AuditRequired: what could not be recorded did not happen
+		return Outcome{}, errors.Join(err, l.endLogin(ctx, p.session))
+	}
+	if v, ok := l.users.(LoginRecorder); ok {
+		in := LoggedIn{At: p.login.Created, Methods: p.login.MethodNames(), SecondFactor: p.login.SecondFactor, MFAEnabled: p.login.SecondFactor}
+		if err := v.LoggedIn(ctx, p.account.ID, in); err != nil {
+			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
+		}
+	}
+	return Outcome{Session: p.session, Token: p.token, Device: device, Next: next}, nil
+}
+
+// lost says what became of a promotion that failed, to the audit and to the caller.
+func (l *Logins) lost(ctx context.Context, c Client, a Account, err error) error {
+	var told error
+	switch {
+	case errors.Is(err, errLostRace), errors.Is(err, refusedStale), errors.Is(err, refusedGone):
+		told = ErrNoPending
+	case errors.Is(err, refusedReplay):
+		told = ErrReplayed
+		return errors.Join(told, l.Record(ctx, event(audit.ReplayedCode, audit.Failure, c, a, "", "")))
+	case errors.Is(err, ErrNotAllowed):
+		told = err
+	default:
+		told = unavailable("store", err)
+	}
+	return errors.Join(told, l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", clip(err.Error(), 200))))
+}
+
+// guessTry is one answer that is paid for before it is looked at (I-07). Login, proof, enrolment, step-up and single
+// requests all go through it, so they share one budget (I-08).
+type guessTry struct {
+	l          *Logins
+	subject    *subject
+	prompt     *Prompt
+	allowed    []string
+	confirming string // id of the new authenticator, while enrolling
+	spend      spend
+
+	method  string
+	charged []string
+	window  uint32
+	notice  string
+}
+
+// do spends, compares, and settles a wrong answer. A right one is left for whoever promotes.
+func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
+	l, s := t.l, t.subject
+	t.method = in.Method
+	if t.method == "" {
+		if t.method = t.prompt.Method; l.shapedLikeRecovery(in.Code, t.allowed) {
+			t.method = recoveryName
+		}
+	}
+	refused := func(name audit.Name, reason string, err error) error {
+		return errors.Join(err, l.Record(ctx, event(name, audit.Failure, s.client, s.account, t.method, reason)))
+	}
+	if !slices.Contains(t.allowed, t.method) {
+		t.method = "" // never an unchecked value in a line
+		return Proof{}, refused(audit.CredentialRefused, "method not available", ErrMethod)
+	}
+	f := l.factor(t.method)
+	answer, ok := parse(f, in.Code)
+	if !ok {
+		return Proof{}, refused(audit.MalformedCode, "", ErrMalformed)
+	}
+	a, err := l.attempt(s, f, t.prompt, t.confirming)
+	if err != nil {
+		return Proof{}, err
+	}
+	if _, sends := ability[Deliverer](f); sends {
+		switch {
+		case a.sent.mac == nil:
+			return Proof{}, refused(audit.CredentialRefused, "no code sent", ErrNoCode)
+		case !a.Now.Before(a.sent.end):
+			return Proof{}, refused(audit.CredentialRefused, "code expired", ErrCodeExpired)
+		}
+	}
+	t.charged = charged(f, a)
+	t.spend.auth = t.charged
+	spent, err := l.apply(ctx, accountKey(s.account.ID), t.spend)
+	now := l.now()
+	b := spent.after.budgetsOf(t.spend.device, now).code
+	switch {
+	case errors.Is(err, refusedBlocked):
+		return Proof{}, refused(audit.CodeGuessesSpent, "blocked", &BlockedError{Until: b.until, RetryAfter: b.until.Sub(now)})
+	case errors.Is(err, refusedInFlight):
+		return Proof{}, refused(audit.CredentialRefused, string(refusedInFlight), &BusyError{RetryAfter: time.Second})
+	case errors.Is(err, refusedDisabled):
+		return Proof{}, refused(audit.CredentialRefused, string(refusedDisabled), ErrMethod)
+	case err != nil:
+		return Proof{}, err
+	}
+	t.window = b.window
+	if err := l.released(ctx, s.client, s.account, spent, t.spend.device, codeGuess); err != nil {
+		return Proof{}, err
+	}
+
+	proof, err := verify(ctx, f, a, answer)
+	t.notice = clip(a.Info, 2048)
+	switch {
+	case err == nil:
+		if i := slices.IndexFunc(a.Enrolled, func(v Authenticator) bool { return v.ID == proof.Authenticator }); i >= 0 {
+			proof.seen = a.Enrolled[i].sealed
+		} else if proof.Authenticator = f.Name(); proof.Enrolment != nil || proof.Step != 0 {
+			return Proof{}, unavailable("factor", errors.New("its proof names no authenticator"))
+		}
+		return proof, nil
+	case errors.Is(err, ErrNoCode), errors.Is(err, ErrCodeExpired): // nothing was compared
+		t.settle(ctx, false)
+		return Proof{}, refused(audit.CredentialRefused, "no code", err)
+	case errors.Is(err, ErrWrongCode):
+		settled := t.settle(ctx, true)
+		name := audit.InvalidCode
+		if errors.Is(err, ErrReplayed) {
+			name = audit.ReplayedCode
+		}
+		err = refused(name, "", err)
+		was, is := settled.before.budgetsOf(t.spend.device, now).code, settled.after.budgetsOf(t.spend.device, now).code
+		if is.wrong >= l.rules.codeGuesses && was.wrong < is.wrong {
+			err = errors.Join(err, refused(audit.CodeGuessesSpent, "now blocked", nil))
+		}
+		for _, id := range t.charged {
+			if is := settled.after.authOf(id).failures; is == maxFailures {
+				err = errors.Join(err, refused(audit.FactorDisabled, fmt.Sprintf("%d wrong answers in a row", maxFailures), nil))
+			}
+		}
+		return Proof{}, err
+	default: // the factor itself failed: the guess stays spent, nobody is let in
+		return Proof{}, errors.Join(unavailable("factor "+t.method, errFactor), l.Record(ctx, event(audit.CredentialRefused, audit.Failure, s.client, s.account, t.method, "factor failed")))
+	}
+}
+
+var errFactor = errors.New("it failed") // its own words may hold what was typed
+
+// settle says how the guess ended. When the store cannot be reached it counts as wrong, by time.
+func (t *guessTry) settle(ctx context.Context, wrong bool) transition {
+	in := settle{kind: codeGuess, device: t.spend.device, window: t.window, wrong: wrong}
+	if !wrong {
+		in.auth = t.charged
+	}
+	tr, _ := t.l.apply(ctx, accountKey(t.subject.account.ID), in)
+	return tr
+}
+
+// verify calls a factor; a panic in it is a failure.
+func verify(ctx context.Context, f Factor, a *Attempt, answer []byte) (p Proof, err error) {
+	defer func() {
+		if recover() != nil {
+			p, err = Proof{}, errFactor
+		}
+	}()
+	return f.Verify(ctx, a, answer)
+}
+
+// Resend asks for a code again, or by another method. The token stays; a code sent before is replaced.
+// It returns ErrNoPending, ErrOtherLogin, ErrMethod, ErrSend, a *BlockedError, or a *BusyError with Cooldown set.
+func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, method string) (Outcome, error) {
+	p, ok := s.Pending()
+	if !ok {
+		return Outcome{}, errors.Join(ErrNoPending, l.Record(ctx, event(audit.NoPendingLogin, audit.Failure, c, Account{}, "", "")))
+	}
+	if loginID != "" && loginID != p.ID {
+		return Outcome{}, ErrOtherLogin
+	}
+	if method == "" {
+		method = p.Prompt.Method
+	}
+	who := Account{ID: p.account, Name: p.name}
+	if p.Stage == StageEnrol || !slices.Contains(p.Methods, method) {
+		return Outcome{}, errors.Join(ErrMethod, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, who, "", "method not available")))
+	}
+	rec, err := l.peek(ctx, accountKey(p.account))
+	if err != nil {
+		return Outcome{}, err
+	}
+	a, _, err := l.again(ctx, c, p.account)
+	b := rec.budgetsOf(p.device, l.now()).code
+	if err == nil {
+		if err := l.codeBlock(ctx, c, a, b); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err == nil && (rec.blocked || rec.epoch != p.epoch || b.blocks != p.blocks) {
+		err = refusedStale
+	}
+	if err != nil {
+		return l.refusePending(ctx, c, s, who, err)
+	}
+	purpose := PurposeLogin
+	if p.Stage == StageProof {
+		purpose = PurposeEnrolProof
+	}
+	sub, err := l.subject(ctx, c, a, rec, p.device, purpose, p.channel)
+	if err != nil {
+		return Outcome{}, err
+	}
+	prompt, err := l.ask(ctx, &sub, p.Methods, method, p.Prompt)
+	var wait *waitError
+	if errors.As(err, &wait) {
+		return Outcome{}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	wctx, cancel := detached(ctx)
+	defer cancel()
+	if err := l.rewrite(wctx, s, func(s *Session) { s.pending.Prompt = prompt }); err != nil {
+		if errors.Is(err, ErrEnded) {
+			err = ErrNoPending
+		}
+		return Outcome{}, err
+	}
+	if prompt.Failed {
+		return Outcome{Session: s}, ErrSend
+	}
+	return Outcome{Session: s}, nil
+}

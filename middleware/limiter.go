@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	bucketsPerChunk  = 5       // 480 bytes, a size class of the allocator below those with a header: no rounding up
+	bucketsPerChunk  = 4       // 416 bytes, a size class of the allocator below those with a header: no rounding up
 	bucketsPerShard  = 256     // on average, when the table is full
 	maxShardBuckets  = 1 << 15 // a slot must fit the low half of an index word
 	smallestIndex    = 16
-	refilledLookups  = 2 * bucketsPerChunk
+	refilledLookups  = 8
 	longestRefill    = 100 * 365 * 24 * time.Hour
 	mostLimiterKeys  = 1 << 28
 	indexTagBits     = 16
@@ -44,12 +44,13 @@ type limiter struct {
 	every   time.Duration // one token
 	burst   int
 	maxKeys int64
+	base    time.Time // times inside are counted from here, in an int64 of nanoseconds
 	seeds   [2]maphash.Seed
 	used    atomic.Int64 // buckets handed out over all shards, never above maxKeys
 	mask    uint64       // number of shards less one
 	shards  []limiterShard
 
-	overflow overflowBucket
+	overflow sharedBucket
 }
 
 // newLimiter returns a limiter that gives each key burst tokens, refilled one per every, for at most maxKeys keys
@@ -75,11 +76,16 @@ func newLimiter(every time.Duration, burst, maxKeys int) (*limiter, error) {
 		every:   every,
 		burst:   burst,
 		maxKeys: int64(maxKeys),
+		base:    time.Now(),
 		seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		mask:    uint64(shards - 1),
 		shards:  make([]limiterShard, shards),
 	}
-	l.overflow.bucket = *rate.NewLimiter(rate.Every(every), burst)
+	for i := range l.shards {
+		l.shards[i].latest = math.MinInt64 // a clock of the caller's may stand before ours
+	}
+	l.overflow.latest, l.overflow.bucket.emptyUntil = math.MinInt64, math.MinInt64
+	l.overflow.bucket.tokens = *rate.NewLimiter(rate.Every(every), burst)
 	return l, nil
 }
 
@@ -108,25 +114,41 @@ func (l *limiter) allowAddr(addr netip.Addr, now time.Time) (ok bool, retryAfter
 	return l.allowBytes(key[:], now)
 }
 
+// now returns the present moment from one monotonic reading, which costs less than the two of time.Now.
+func (l *limiter) now() time.Time { return l.base.Add(time.Since(l.base)) }
+
 func (l *limiter) take(key bucketKey, now time.Time) (bool, time.Duration) {
 	s := &l.shards[key.shard()&l.mask]
 	s.mu.Lock()
-	if now.Before(s.latest) {
-		now = s.latest
-	} else {
-		s.latest = now
+	at := now.Sub(l.base)
+	if at < s.latest {
+		at, now = s.latest, l.base.Add(s.latest)
 	}
+	s.latest = at
 	b := s.find(key)
 	if b == nil {
-		b = s.insert(l, key, now)
+		b = s.insert(l, key, at)
 	}
 	if b == nil { // every bucket is in use: stricter, not larger
 		s.mu.Unlock()
-		return l.overflow.take(now, l.every)
+		return l.takeShared(now)
 	}
-	ok, retryAfter := takeToken(&b.tokens, now, l.every)
+	ok, retryAfter := b.take(now, at, l.every)
 	s.mu.Unlock()
 	return ok, retryAfter
+}
+
+// takeShared takes a token from the one bucket of all keys for which the table has no room.
+func (l *limiter) takeShared(now time.Time) (bool, time.Duration) {
+	o := &l.overflow
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := now.Sub(l.base)
+	if at < o.latest {
+		at, now = o.latest, l.base.Add(o.latest)
+	}
+	o.latest = at
+	return o.bucket.take(now, at, l.every)
 }
 
 // claim reserves room for one more bucket and reports whether the cap allows it.
@@ -141,35 +163,10 @@ func (l *limiter) claim() bool {
 	return false
 }
 
-// takeToken decides one request. The caller holds the lock that guards b, and now never runs backwards for it:
-// rate.Limiter would refill the same stretch of time twice.
-func takeToken(b *rate.Limiter, now time.Time, every time.Duration) (ok bool, retryAfter time.Duration) {
-	if b.AllowN(now, 1) {
-		return true, 0
-	}
-	return false, max(1, tokensToTime(1-b.TokensAt(now), every)) // a Reservation would allocate
-}
-
-// tokensToTime is the time in which so many tokens are refilled, rounded up.
+// tokensToTime is the time in which so many tokens are refilled, to the nearest nanosecond: rate.Limiter overlooks
+// what is missing of less than one.
 func tokensToTime(tokens float64, every time.Duration) time.Duration {
-	return time.Duration(math.Ceil(tokens * float64(every)))
-}
-
-// overflowBucket is the one bucket of all keys for which the table has no room.
-type overflowBucket struct {
-	mu     sync.Mutex
-	latest time.Time
-	bucket rate.Limiter
-}
-
-func (o *overflowBucket) take(now time.Time, every time.Duration) (bool, time.Duration) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if now.Before(o.latest) {
-		now = o.latest
-	}
-	o.latest = now
-	return takeToken(&o.bucket, now, every)
+	return time.Duration(math.Round(tokens * float64(every)))
 }
 
 // bucketKey is the keyed hash of a key. Different bits of it choose the shard and the place in its index, and all
@@ -181,25 +178,47 @@ func (k bucketKey) tag() uint32   { return uint32(k[0]) & (1<<indexTagBits - 1) 
 
 // tokenBucket is one key's bucket, stored in place: it is never copied or moved.
 type tokenBucket struct {
-	key    bucketKey
-	tokens rate.Limiter
+	key        bucketKey
+	emptyUntil time.Duration // from the limiter's base: known to have no token before then
+	tokens     rate.Limiter
 }
 
-// limiterShard is a part of the table with a lock of its own. Its fields fill two cache lines, so that shards do
-// not slow each other down.
+// take decides one request. The caller holds the lock that guards b, and never lets the time run backwards for it:
+// rate.Limiter would refill the same stretch of time twice. now and at are the same moment.
+func (b *tokenBucket) take(now time.Time, at, every time.Duration) (ok bool, retryAfter time.Duration) {
+	if at < b.emptyUntil { // only time gives tokens, so a refusal holds until then
+		return false, b.emptyUntil - at
+	}
+	if b.tokens.AllowN(now, 1) {
+		return true, 0
+	}
+	wait := max(1, tokensToTime(1-b.tokens.TokensAt(now), every)) // a Reservation would allocate
+	b.emptyUntil = at + wait
+	return false, wait
+}
+
+// sharedBucket is a bucket with a lock and a clock of its own.
+type sharedBucket struct {
+	mu     sync.Mutex
+	latest time.Duration
+	bucket tokenBucket
+}
+
+// limiterShard is a part of the table with a lock of its own. What a decision needs of it fills one cache line, the
+// whole fills two, so that shards do not slow each other down.
 //
 // The buckets lie in chunks that never move. The index is open addressing with linear probing over words of 16 bits
 // of hash and 16 bits of slot+1; zero is empty. The hash bits are enough to find a word's home, so growing and
 // deleting never look at a bucket.
 type limiterShard struct {
 	mu         sync.Mutex
-	index      []uint32
+	latest     time.Duration // the latest reading, from the limiter's base
+	index      []uint32      // a power of two
 	chunks     []*[bucketsPerChunk]tokenBucket
-	n          int // buckets in use: the slots 0 … n-1
-	hand       int // the slot at which the search for a refilled bucket goes on
-	shift      uint8
-	latest     time.Time
-	noneBefore time.Time // no bucket of this shard is refilled before then
+	n          int           // buckets in use: the slots 0 … n-1
+	hand       int           // the slot at which the search for a refilled bucket goes on
+	noneBefore time.Duration // no bucket of this shard is refilled before then
+	_          [40]byte
 }
 
 func (s *limiterShard) bucket(slot int) *tokenBucket {
@@ -208,11 +227,11 @@ func (s *limiterShard) bucket(slot int) *tokenBucket {
 
 // find returns the bucket of key, or nil.
 func (s *limiterShard) find(key bucketKey) *tokenBucket {
-	if s.n == 0 {
+	if len(s.index) == 0 {
 		return nil
 	}
 	tag, mask := key.tag(), uint32(len(s.index)-1)
-	for i := tag >> s.shift; ; i++ {
+	for i := s.home(tag << indexTagBits); ; i++ {
 		word := s.index[i&mask]
 		if word == 0 {
 			return nil
@@ -227,18 +246,18 @@ func (s *limiterShard) find(key bucketKey) *tokenBucket {
 
 // insert gives key a full bucket: an unused one of this shard, else one that has refilled, else, below the cap, one
 // from a new chunk. It returns nil when all are in use.
-func (s *limiterShard) insert(l *limiter, key bucketKey, now time.Time) *tokenBucket {
+func (s *limiterShard) insert(l *limiter, key bucketKey, at time.Duration) *tokenBucket {
 	slot := s.n
 	atChunkEnd := s.n == len(s.chunks)*bucketsPerChunk
 	if atChunkEnd && s.n > 0 {
 		// Before growing: so the table follows the number of clients that are active, not of all ever seen.
-		if refilled, ok := s.refilled(now, l, refilledLookups); ok {
-			return s.rename(refilled, key, now.Add(l.every))
+		if refilled, ok := s.refilled(l, at, refilledLookups); ok {
+			return s.rename(refilled, key, at+l.every)
 		}
 	}
 	if s.n == maxShardBuckets || !l.claim() {
-		if refilled, ok := s.refilled(now, l, s.n); ok {
-			return s.rename(refilled, key, now.Add(l.every))
+		if refilled, ok := s.refilled(l, at, s.n); ok {
+			return s.rename(refilled, key, at+l.every)
 		}
 		return nil
 	}
@@ -250,15 +269,15 @@ func (s *limiterShard) insert(l *limiter, key bucketKey, now time.Time) *tokenBu
 		s.growIndex()
 	}
 	b := s.bucket(slot)
-	b.key = key
+	b.key, b.emptyUntil = key, at
 	b.tokens = *rate.NewLimiter(rate.Every(l.every), l.burst)
 	s.link(key.tag()<<indexTagBits | uint32(slot+1))
-	s.refillsAt(now.Add(l.every))
+	s.refillsAt(at + l.every)
 	return b
 }
 
 // rename hands a refilled bucket to another key. Being full it is what a new one would be.
-func (s *limiterShard) rename(slot int, key bucketKey, refills time.Time) *tokenBucket {
+func (s *limiterShard) rename(slot int, key bucketKey, refills time.Duration) *tokenBucket {
 	b := s.bucket(slot)
 	s.unlink(b.key.tag()<<indexTagBits | uint32(slot+1))
 	b.key = key
@@ -267,19 +286,16 @@ func (s *limiterShard) rename(slot int, key bucketKey, refills time.Time) *token
 	return b
 }
 
-func (s *limiterShard) refillsAt(t time.Time) {
-	if t.Before(s.noneBefore) {
-		s.noneBefore = t
-	}
-}
+func (s *limiterShard) refillsAt(at time.Duration) { s.noneBefore = min(s.noneBefore, at) }
 
 // refilled looks at up to limit buckets for one that is full again. Buckets refill about in the order in which they
 // were handed out, so going on where the last search ended mostly finds one at once. A search through all that
 // finds none notes when the first will be full: until then a flood of new keys costs no further search.
-func (s *limiterShard) refilled(now time.Time, l *limiter, limit int) (slot int, ok bool) {
-	if now.Before(s.noneBefore) {
+func (s *limiterShard) refilled(l *limiter, at time.Duration, limit int) (slot int, ok bool) {
+	if at < s.noneBefore {
 		return 0, false
 	}
+	now := l.base.Add(at)
 	first := math.MaxFloat64
 	for range min(limit, s.n) {
 		slot := s.hand
@@ -293,13 +309,15 @@ func (s *limiterShard) refilled(now time.Time, l *limiter, limit int) (slot int,
 		first = min(first, missing)
 	}
 	if limit >= s.n {
-		s.noneBefore = now.Add(tokensToTime(first, l.every))
+		s.noneBefore = at + tokensToTime(first, l.every)
 	}
 	return 0, false
 }
 
 // home is the place in the index at which the search for a word begins.
-func (s *limiterShard) home(word uint32) uint32 { return word >> indexTagBits >> s.shift }
+func (s *limiterShard) home(word uint32) uint32 {
+	return word >> indexTagBits * uint32(len(s.index)) >> indexTagBits
+}
 
 func (s *limiterShard) link(word uint32) {
 	mask := uint32(len(s.index) - 1)
@@ -328,9 +346,7 @@ func (s *limiterShard) unlink(word uint32) {
 
 func (s *limiterShard) growIndex() {
 	old := s.index
-	size := max(smallestIndex, 2*len(old))
-	s.index = make([]uint32, size)
-	s.shift = uint8(indexTagBits - bits.TrailingZeros(uint(size)))
+	s.index = make([]uint32, max(smallestIndex, 2*len(old)))
 	for _, word := range old {
 		if word != 0 {
 			s.link(word)

@@ -1,0 +1,81 @@
+package senders_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/senders"
+)
+
+// An Outbox shows in a test or a demonstration what would have been sent.
+func ExampleOutbox() {
+	box := &senders.Outbox{Writer: os.Stdout}
+	err := box.Send(context.Background(), challenge.Message{
+		Channel: challenge.ChannelSMS, To: "+31600000001", Code: "314159", Body: "Your code is 314159.",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, _ := box.Last(challenge.ChannelSMS, "+31600000001")
+	fmt.Println(string(m.Code)) // only the conversion shows it
+	fmt.Println(m.Code)
+	// Output:
+	// {"channel":"sms","to":"+31600000001","code":"314159","subject":"","body":"Your code is 314159."}
+	// 314159
+	// [code]
+}
+
+// A sender of one's own is one function.
+func ExampleFunc() {
+	queue := make(chan string, 1)
+	var sender challenge.Sender = senders.Func(func(ctx context.Context, m challenge.Message) error {
+		select {
+		case queue <- m.To:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	_ = sender.Send(context.Background(), challenge.Message{Channel: challenge.ChannelEmail, To: "carol@example.com"})
+	fmt.Println(<-queue)
+	// Output: carol@example.com
+}
+
+// A second provider takes over when the first fails.
+func ExampleFallback() {
+	down := senders.Func(func(context.Context, challenge.Message) error { return fmt.Errorf("provider down") })
+	box := &senders.Outbox{}
+	sms, err := senders.Fallback(down, box)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = sms.Send(context.Background(), challenge.Message{Channel: challenge.ChannelSMS, To: "+31600000001", Body: "…"})
+	fmt.Println(err, len(box.Messages()))
+	// Output: <nil> 1
+}
+
+func ExampleNewWebhook() {
+	_, err := senders.NewWebhook(senders.WebhookConfig{
+		URL:     "http://messages.acme.example/send",
+		Secrets: []string{os.Getenv("WEBHOOK_SECRET")},
+	})
+	fmt.Println(err)
+	// Output: senders: webhook: the URL is http://, which shows codes to the network: use https://, or set InsecureHTTP for a local test
+}
+
+func ExampleNewTwilio() {
+	sms, err := senders.NewTwilio(senders.TwilioConfig{
+		AccountSID: "AC0123456789abcdef0123456789abcdef",
+		AuthToken:  "from the provider's console",
+		From:       "+15005550006",
+	})
+	fmt.Println(sms, err) // prints without the token
+	err = sms.Send(context.Background(), challenge.Message{Channel: challenge.ChannelSMS, To: "0600000001", Body: "…"})
+	fmt.Println(err)
+	// Output:
+	// twilio <nil>
+	// senders: twilio: To is not a number in E.164: store numbers as + and digits, with the country code
+}

@@ -295,6 +295,14 @@ func (p page) ResendText() string {
 	return pageMessage{Key: texts.NoticeResendWait, Wait: p.ResendWait}.text(p.catalog, p.Lang)
 }
 
+// ContinueLabel returns what the link of an error page says.
+func (p page) ContinueLabel() string {
+	if p.ContinueText == "" {
+		return p.Text(texts.LinkLogin)
+	}
+	return p.Text(p.ContinueText)
+}
+
 // QR returns the QR image as a data URI, or nothing.
 func (p page) QR() template.URL {
 	if len(p.PNG) == 0 {

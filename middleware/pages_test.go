@@ -131,6 +131,7 @@ func parsePage(t testing.TB, html string) (elements []pageElement, text string) 
 
 func TestEveryPageInEveryLanguageIsCompleteAndAccessible(t *testing.T) {
 	p := mustPages(t, nil)
+	nameless := regexp.MustCompile(`<(button|a|h1|h2|p|label|title|li|code)[^>]*>\s*</`)
 	leftover := regexp.MustCompile(`\b(button|label|title|error|hint|use|method|notice|enrol|recovery|fresh|link)\.[a-z]|\{[a-z]+\}|ZgotmplZ`)
 	for _, lang := range texts.Default().Languages() {
 		for name, sample := range pageSamples {
@@ -140,6 +141,9 @@ func TestEveryPageInEveryLanguageIsCompleteAndAccessible(t *testing.T) {
 				_, body, _ := strings.Cut(html, "</style>")
 				if m := leftover.FindString(body); m != "" {
 					t.Errorf("a key or placeholder is left over: %q", m)
+				}
+				if m := nameless.FindString(html); m != "" {
+					t.Errorf("nothing to read on %s", m)
 				}
 				ids, labelled, count := map[string]bool{}, map[string]bool{}, map[string]int{}
 				for _, e := range elements {
@@ -252,15 +256,15 @@ func TestFormsPostWhereTheViewSays(t *testing.T) {
 	p := mustPages(t, nil)
 	for _, test := range []struct {
 		sample string
-		want   []string // action and method field
+		want   []string // action, method field, next field
 	}{
-		{"login", []string{"/login "}},
-		{"code totp", []string{"/login/verify totp", "/login/resend email", "/login/resend recovery", "/login/cancel "}},
-		{"code wrong", []string{"/login/verify sms", "/login/resend sms", "/login/resend email", "/login/cancel "}},
-		{"enrol", []string{"/login/enrol totp", "/login/cancel "}},
+		{"login", []string{"/login /account"}},
+		{"code totp", []string{"/login/verify totp", "/login/resend email", "/login/resend recovery", "/login/cancel"}},
+		{"code wrong", []string{"/login/verify sms", "/login/resend sms", "/login/resend email", "/login/cancel"}},
+		{"enrol", []string{"/login/enrol totp", "/login/cancel"}},
 		{"recovery codes", nil},
-		{"fresh code", []string{"/login/fresh totp", "/login/resend email", "/login/cancel "}},
-		{"fresh password", []string{"/login/fresh ", "/login/cancel "}},
+		{"fresh code", []string{"/login/fresh /account/transfer totp", "/login/resend /account/transfer email", "/login/cancel"}},
+		{"fresh password", []string{"/login/fresh /account/transfer", "/login/cancel"}},
 		{"blocked", nil},
 	} {
 		elements, _ := parsePage(t, rendered(t, p, pageSamples[test.sample].page, "en", pageSamples[test.sample].view))
@@ -268,9 +272,9 @@ func TestFormsPostWhereTheViewSays(t *testing.T) {
 		for _, e := range elements {
 			switch {
 			case e.tag == "form":
-				got = append(got, e.attrs["action"]+" ")
-			case e.attrs["name"] == "method":
-				got[len(got)-1] += e.attrs["value"]
+				got = append(got, e.attrs["action"])
+			case e.attrs["name"] == "method", e.attrs["name"] == "next":
+				got[len(got)-1] += " " + e.attrs["value"]
 			}
 		}
 		if !slices.Equal(got, test.want) {

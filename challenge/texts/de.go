@@ -1,6 +1,7 @@
 package texts
 
-// {wait} always stands in the accusative here, since "in 2 Tage" would be wrong.
+// {wait} always stands in the accusative here, since "in 2 Tage" would be wrong. A soft hyphen is where a heading may
+// break on a telephone.
 var german = map[Key]string{
 	MailCodeSubject: "Ihr Code für {site}",
 	MailCodeBody: `Ihr Code für {site}:
@@ -76,7 +77,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	TitleCode:        "Code eingeben",
 	TitleEnrolProof:  "Zeigen Sie zuerst, dass Sie es sind",
 	TitleEnrol:       "Authenticator-App einrichten",
-	TitleRecovery:    "Ihre Wiederherstellungscodes",
+	TitleRecovery:    "Ihre Wiederherstellungs\u00adcodes",
 	TitleFresh:       "Bestätigen Sie, dass Sie es sind",
 	TitleBlocked:     "Warten Sie ein paar Minuten",
 	TitleError:       "Das hat nicht geklappt",
@@ -88,7 +89,6 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	LabelPassword:     "Passwort",
 	LabelCode:         "Code",
 	LabelRecoveryCode: "Wiederherstellungscode",
-	LabelTypedKey:     "Schlüssel zum Abtippen",
 	LabelOtherWays:    "Anderen Weg wählen",
 
 	ButtonLogIn:    "Anmelden",
@@ -101,7 +101,6 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ButtonContinue: "Ich habe sie aufbewahrt: weiter",
 	LinkLogin:      "Zur Anmeldung",
 	LinkHome:       "Zur Startseite",
-	LinkBack:       "Zurück",
 
 	MethodPassword: "Passwort",
 	MethodTOTP:     "Authenticator-App",
@@ -111,6 +110,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	MethodPasskey:  "Passkey",
 	MethodCustom:   "Anderer Code",
 
+	UsePassword: "Passwort benutzen",
 	UseTOTP:     "Authenticator-App benutzen",
 	UseEmail:    "Code per E-Mail senden",
 	UseSMS:      "Code per SMS senden",
@@ -156,8 +156,6 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 
 	NoticeFallback:       "Auf dem üblichen Weg ging es nicht, deshalb nahm der Code einen anderen. {method}: {destination}.",
 	NoticeResendWait:     "Warten Sie noch {wait}, dann können Sie einen neuen Code anfordern.",
-	NoticeLoggedOut:      "Sie sind abgemeldet.",
-	NoticeCancelled:      "Die Anmeldung wurde abgebrochen.",
 	EnrolProofIntro:      "Ihr Konto braucht einen zweiten Schritt. Geben Sie vor dem Einrichten den Code ein, den wir an {destination} gesendet haben.",
 	EnrolProofAdminIntro: "Ihr Konto braucht einen zweiten Schritt. Geben Sie vor dem Einrichten den Code ein, den Sie von Ihrer Verwaltung bekommen haben.",
 	EnrolIntro:           "Ab jetzt melden Sie sich mit Ihrem Passwort und einem Code aus einer App an, zum Beispiel Google Authenticator, Microsoft Authenticator, Authy oder 1Password.",

@@ -87,7 +87,6 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	LabelPassword:     "Password",
 	LabelCode:         "Code",
 	LabelRecoveryCode: "Recovery code",
-	LabelTypedKey:     "Key to type",
 	LabelOtherWays:    "Try another way",
 
 	ButtonLogIn:    "Log in",
@@ -100,7 +99,6 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ButtonContinue: "I have kept them: continue",
 	LinkLogin:      "Go to the login page",
 	LinkHome:       "Go to the start page",
-	LinkBack:       "Back",
 
 	MethodPassword: "Password",
 	MethodTOTP:     "Authenticator app",
@@ -110,6 +108,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	MethodPasskey:  "Passkey",
 	MethodCustom:   "Another code",
 
+	UsePassword: "Use your password",
 	UseTOTP:     "Use the authenticator app",
 	UseEmail:    "Send a code by e-mail",
 	UseSMS:      "Send a code by SMS",
@@ -155,8 +154,6 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 
 	NoticeFallback:       "The usual way did not work, so the code took another one. {method}: {destination}.",
 	NoticeResendWait:     "You can ask for a new code in {wait}.",
-	NoticeLoggedOut:      "You are logged out.",
-	NoticeCancelled:      "The login was cancelled.",
 	EnrolProofIntro:      "Your account needs a second step. Before you set it up, enter the code that we sent to {destination}.",
 	EnrolProofAdminIntro: "Your account needs a second step. Before you set it up, enter the code that your administrator gave you.",
 	EnrolIntro:           "From now on you log in with your password and a code from an app such as Google Authenticator, Microsoft Authenticator, Authy or 1Password.",

@@ -88,7 +88,6 @@ Cuándo: {time}
 	LabelPassword:     "Contraseña",
 	LabelCode:         "Código",
 	LabelRecoveryCode: "Código de recuperación",
-	LabelTypedKey:     "Clave para escribir",
 	LabelOtherWays:    "Probar de otra manera",
 
 	ButtonLogIn:    "Iniciar sesión",
@@ -101,7 +100,6 @@ Cuándo: {time}
 	ButtonContinue: "Los he guardado: continuar",
 	LinkLogin:      "Ir a la página de inicio de sesión",
 	LinkHome:       "Ir a la página principal",
-	LinkBack:       "Volver",
 
 	MethodPassword: "Contraseña",
 	MethodTOTP:     "Aplicación de autenticación",
@@ -111,6 +109,7 @@ Cuándo: {time}
 	MethodPasskey:  "Llave de acceso",
 	MethodCustom:   "Otro código",
 
+	UsePassword: "Usar su contraseña",
 	UseTOTP:     "Usar la aplicación de autenticación",
 	UseEmail:    "Enviar un código por correo electrónico",
 	UseSMS:      "Enviar un código por SMS",
@@ -156,8 +155,6 @@ Cuándo: {time}
 
 	NoticeFallback:       "De la manera habitual no ha sido posible, así que el código se ha enviado de otra. {method}: {destination}.",
 	NoticeResendWait:     "Podrá pedir un código nuevo dentro de {wait}.",
-	NoticeLoggedOut:      "Ha cerrado la sesión.",
-	NoticeCancelled:      "El inicio de sesión se ha cancelado.",
 	EnrolProofIntro:      "Su cuenta necesita un segundo paso. Antes de configurarlo, introduzca el código que hemos enviado a {destination}.",
 	EnrolProofAdminIntro: "Su cuenta necesita un segundo paso. Antes de configurarlo, introduzca el código que le ha dado su administrador.",
 	EnrolIntro:           "A partir de ahora iniciará sesión con su contraseña y un código de una aplicación como Google Authenticator, Microsoft Authenticator, Authy o 1Password.",

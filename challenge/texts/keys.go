@@ -47,7 +47,6 @@ const (
 	LabelPassword     Key = "label.password"
 	LabelCode         Key = "label.code"
 	LabelRecoveryCode Key = "label.recovery-code"
-	LabelTypedKey     Key = "label.typed-key" // the TOTP secret to be typed
 	LabelOtherWays    Key = "label.other-ways"
 )
 
@@ -63,7 +62,6 @@ const (
 	ButtonContinue Key = "button.continue"
 	LinkLogin      Key = "link.login"
 	LinkHome       Key = "link.home"
-	LinkBack       Key = "link.back"
 )
 
 // Names of methods, as they stand in a list or after a colon. See [Catalog.Method] for the method of a factor's name.
@@ -79,6 +77,7 @@ const (
 
 // What the button says that changes to a method. See [Catalog.Use].
 const (
+	UsePassword Key = "use.password"
 	UseTOTP     Key = "use.totp"
 	UseEmail    Key = "use.email"
 	UseSMS      Key = "use.sms"
@@ -132,10 +131,8 @@ const (
 
 // What a person reads beside that.
 const (
-	NoticeFallback       Key = "notice.fallback"    // {method}, {destination}: the code took another channel
-	NoticeResendWait     Key = "notice.resend-wait" // {wait}
-	NoticeLoggedOut      Key = "notice.logged-out"
-	NoticeCancelled      Key = "notice.cancelled"
+	NoticeFallback       Key = "notice.fallback"         // {method}, {destination}: the code took another channel
+	NoticeResendWait     Key = "notice.resend-wait"      // {wait}
 	EnrolProofIntro      Key = "enrol.proof-intro"       // {destination}
 	EnrolProofAdminIntro Key = "enrol.proof-admin-intro" // a one-time enrolment code from an administrator
 	EnrolIntro           Key = "enrol.intro"

@@ -87,7 +87,6 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	LabelPassword:     "Wachtwoord",
 	LabelCode:         "Code",
 	LabelRecoveryCode: "Herstelcode",
-	LabelTypedKey:     "Sleutel om over te typen",
 	LabelOtherWays:    "Probeer een andere manier",
 
 	ButtonLogIn:    "Inloggen",
@@ -100,7 +99,6 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ButtonContinue: "Ik heb ze bewaard: verder",
 	LinkLogin:      "Naar de inlogpagina",
 	LinkHome:       "Naar de startpagina",
-	LinkBack:       "Terug",
 
 	MethodPassword: "Wachtwoord",
 	MethodTOTP:     "Authenticator-app",
@@ -110,6 +108,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	MethodPasskey:  "Passkey",
 	MethodCustom:   "Andere code",
 
+	UsePassword: "Gebruik je wachtwoord",
 	UseTOTP:     "Gebruik de authenticator-app",
 	UseEmail:    "Stuur een code per e-mail",
 	UseSMS:      "Stuur een code per sms",
@@ -155,8 +154,6 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 
 	NoticeFallback:       "De gewone manier lukte niet, dus de code is anders verstuurd. {method}: {destination}.",
 	NoticeResendWait:     "Over {wait} kun je een nieuwe code aanvragen.",
-	NoticeLoggedOut:      "Je bent uitgelogd.",
-	NoticeCancelled:      "De login is geannuleerd.",
 	EnrolProofIntro:      "Je account heeft een tweede stap nodig. Vul eerst de code in die we hebben gestuurd naar {destination}.",
 	EnrolProofAdminIntro: "Je account heeft een tweede stap nodig. Vul eerst de code in die je van je beheerder hebt gekregen.",
 	EnrolIntro:           "Voortaan log je in met je wachtwoord en een code uit een app zoals Google Authenticator, Microsoft Authenticator, Authy of 1Password.",

@@ -80,6 +80,14 @@ func BenchmarkStore(b *testing.B) {
 				i++
 			}
 		})
+		b.Run("load one/"+st.name, func(b *testing.B) {
+			ctx := b.Context()
+			for b.Loop() {
+				if v, err := st.Load(ctx, keys[0]); v == nil || err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 		b.Run("parallel load/"+st.name, func(b *testing.B) {
 			ctx := b.Context()
 			b.RunParallel(func(pb *testing.PB) {

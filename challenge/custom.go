@@ -105,12 +105,18 @@ var (
 	_ Parser       = (*Custom)(nil)
 	_ Deliverer    = (*Custom)(nil)
 	_ Availability = (*Custom)(nil)
+	_ Checker      = (*Custom)(nil)
+
 	_ Factor       = (*CustomCheck)(nil)
 	_ Availability = (*CustomCheck)(nil)
+	_ Checker      = (*CustomCheck)(nil)
 )
 
 // Name is Method.
 func (c *Custom) Name() string { return c.Method }
+
+// Check refuses a missing function and a code length out of bounds.
+func (c *Custom) Check(Site) error { return c.valid() }
 
 func (c *Custom) valid() error {
 	switch {
@@ -245,6 +251,9 @@ type CustomCheck struct {
 
 // Name is Method.
 func (c *CustomCheck) Name() string { return c.Method }
+
+// Check refuses a missing function.
+func (c *CustomCheck) Check(Site) error { return c.valid() }
 
 func (c *CustomCheck) valid() error {
 	if c.Method == "" || c.For == nil || c.Validate == nil {

@@ -26,6 +26,7 @@ var (
 	_ Deliverer    = (*Email)(nil)
 	_ Availability = (*Email)(nil)
 	_ Enroller     = (*Email)(nil)
+	_ Checker      = (*Email)(nil)
 )
 
 func (e *Email) factor() sentFactor {
@@ -49,6 +50,9 @@ func (e *Email) factor() sentFactor {
 
 // Name is "email".
 func (e *Email) Name() string { return "email" }
+
+// Check refuses a missing Sender and a code length out of bounds.
+func (e *Email) Check(Site) error { return e.factor().valid() }
 
 // Begin sends a fresh code. After an error no answer is right.
 func (e *Email) Begin(ctx context.Context, a *Attempt) error { return e.factor().begin(ctx, a) }

@@ -33,12 +33,14 @@ var (
 	_ Factor       = (*Recovery)(nil)
 	_ Parser       = (*Recovery)(nil)
 	_ Availability = (*Recovery)(nil)
+	_ Checker      = (*Recovery)(nil)
 )
 
 // Name is "recovery".
 func (r *Recovery) Name() string { return recoveryName }
 
-func (r *Recovery) valid() error {
+// Check refuses a Count out of bounds.
+func (r *Recovery) Check(Site) error {
 	if r.Count < 0 || r.Count > recoveryMax {
 		return fmt.Errorf("challenge: Recovery: %d codes: use 1 to %d, or 0 for %d", r.Count, recoveryMax, recoveryDefault)
 	}

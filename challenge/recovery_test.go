@@ -152,7 +152,7 @@ func TestRecoveryDenies(t *testing.T) {
 		t.Errorf("no randomness: %v", err)
 	}
 	for n, ok := range map[int]bool{0: true, 1: true, 50: true, 51: false, -1: false} {
-		if err := (&Recovery{Count: n}).valid(); (err == nil) != ok {
+		if err := (&Recovery{Count: n}).Check(Site{}); (err == nil) != ok {
 			t.Errorf("Count %d: %v", n, err)
 		}
 	}

@@ -24,6 +24,7 @@ var (
 	_ Deliverer    = (*SMS)(nil)
 	_ Availability = (*SMS)(nil)
 	_ Enroller     = (*SMS)(nil)
+	_ Checker      = (*SMS)(nil)
 )
 
 func (s *SMS) factor() sentFactor {
@@ -45,6 +46,9 @@ func (s *SMS) factor() sentFactor {
 
 // Name is "sms".
 func (s *SMS) Name() string { return "sms" }
+
+// Check refuses a missing Sender and a code length out of bounds.
+func (s *SMS) Check(Site) error { return s.factor().valid() }
 
 // Begin sends a fresh code. After an error no answer is right.
 func (s *SMS) Begin(ctx context.Context, a *Attempt) error { return s.factor().begin(ctx, a) }

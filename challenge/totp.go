@@ -88,10 +88,14 @@ var (
 	_ Factor   = (*TOTP)(nil)
 	_ Parser   = (*TOTP)(nil)
 	_ Enroller = (*TOTP)(nil)
+	_ Checker  = (*TOTP)(nil)
 )
 
 // Name is "totp".
 func (t *TOTP) Name() string { return "totp" }
+
+// Check refuses settings outside their bounds.
+func (t *TOTP) Check(Site) error { return t.valid() }
 
 func (t *TOTP) valid() error {
 	for _, d := range append([]int{t.digits()}, t.OtherDigits...) {

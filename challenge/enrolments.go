@@ -67,10 +67,6 @@ func (e *enrolments) any() bool {
 	return slices.ContainsFunc(e.list, func(v enrolled) bool { return v.waits.IsZero() && v.factor != recoveryName })
 }
 
-func (e *enrolments) find(id string) int {
-	return slices.IndexFunc(e.list, func(v enrolled) bool { return v.id == id })
-}
-
 // loadEnrolments reads an account's authenticators; an account without any has an empty record.
 func (l *Logins) loadEnrolments(ctx context.Context, accountID string) (enrolments, error) {
 	raw, err := l.accounts.Load(ctx, enrolmentsKey(accountID))

@@ -320,6 +320,13 @@ func (l *Logins) Durations() Durations { return l.durations }
 // CanonicalName is the form of a name that limits and look-ups use. It is an error for what cannot be a name.
 func (l *Logins) CanonicalName(name string) (string, error) { return l.canonical(name) }
 
+// Taker is the store's own rate limiter. shared is true for a store that several processes may use: a limit of one process
+// is then no limit (I-19). A shared store without one gives nil, true.
+func (l *Logins) Taker() (t Taker, shared bool) {
+	t, _ = l.store.(Taker)
+	return t, !volatile(l.store)
+}
+
 func (l *Logins) factor(name string) Factor {
 	for _, f := range l.factors {
 		if f.Name() == name {

@@ -248,6 +248,9 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
 		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, now),
 	}
+	if !v.satisfied(pr.login.Methods, true) {
+		return l.refusePending(ctx, c, s, who, errPolicy)
+	}
 	var codes []string
 	if p.Stage == StageEnrol {
 		if pr.confirm, codes, err = l.confirming(&sub, p.enrolling); err != nil {
@@ -258,8 +261,6 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 			return Outcome{}, err
 		}
 		pr.bind.renew, pr.login.epoch = &renew, renew
-	} else if !v.satisfied(pr.login.Methods, true) {
-		return l.refusePending(ctx, c, s, who, errPolicy)
 	}
 	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, a, try.method, "")); err != nil {
 		return Outcome{}, err

@@ -151,21 +151,21 @@ func (o Outcome) Format(f fmtState, _ rune) { writeRedacted(f, "[outcome]") }
 
 // promotion is one try to make a login: of a pending login, or of nothing where a policy says "not needed".
 type promotion struct {
-	l        *Logins
-	client   Client
-	slot     Slot
-	pending  *Session // to be consumed; nil after a policy's "not needed"
-	key      string   // of the account's record
-	account  Account
-	bind     bind
-	proof    Proof
-	confirm  *confirmation // enrolment: the authenticator that becomes real
-	guess    guess         // step-up: which budget is given back
-	login    Login
-	data     []byte
-	token    string
-	session  *Session
-	created  bool
+	l       *Logins
+	client  Client
+	slot    Slot
+	pending *Session // to be consumed; nil after a policy's "not needed"
+	key     string   // of the account's record
+	account Account
+	bind    bind
+	proof   Proof
+	confirm *confirmation // enrolment: the authenticator that becomes real
+	guess   guess         // step-up: which budget is given back
+	login   Login
+	data    []byte
+	token   string
+	session *Session
+	created bool
 }
 
 type protocolStep struct {

@@ -17,6 +17,16 @@ type BasicInput struct {
 	Name     string
 	Password []byte
 	Code     *string // nil: none was sent
+	// Spend, when set, is called once before credentials are verified, and not for those whose verdict is known or that
+	// wait for an identical verification. Its error refuses, and is returned as it is.
+	Spend func(context.Context) error
+}
+
+func (in BasicInput) spend(ctx context.Context) error {
+	if in.Spend == nil {
+		return nil
+	}
+	return in.Spend(ctx)
 }
 
 // Format hides everything.
@@ -64,6 +74,9 @@ func (l *Logins) Basic(ctx context.Context, c Client, in BasicInput) (*Login, er
 		login.Service = true
 		return &login, nil
 	}
+	if err := in.spend(ctx); err != nil {
+		return nil, err
+	}
 	f, err := l.checkName(ctx, c, in.Name, in.Password, people)
 	if err != nil {
 		return nil, err
@@ -106,6 +119,9 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 			return fl.first, fl.err
 		}
 		// A wrong password is never shared: each try pays for itself.
+		if err := in.spend(ctx); err != nil {
+			return firstFactor{}, err
+		}
 		return l.checkName(ctx, c, in.Name, in.Password, machines)
 	}
 	fl := &flight{done: make(chan struct{}), err: ErrUnavailable}
@@ -117,6 +133,11 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 		v.mu.Unlock()
 		close(fl.done)
 	}()
+	if fl.err = in.spend(ctx); fl.err != nil {
+		err := fl.err
+		fl.err = ErrRefused // those who wait pay for themselves
+		return firstFactor{}, err
+	}
 	fl.first, fl.err = l.checkName(context.WithoutCancel(ctx), c, in.Name, in.Password, machines)
 	if fl.err != nil {
 		return firstFactor{}, fl.err

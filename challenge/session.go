@@ -70,6 +70,9 @@ func (s *Session) Exists() bool { return s != nil && s.kind != kindNobody }
 
 // Expires is the end that the session has by itself: a pending login's, or a login's absolute end (I-17).
 func (s *Session) Expires() time.Time {
+	if !s.Exists() {
+		return time.Time{}
+	}
 	switch s.kind {
 	case kindPending:
 		return s.pending.Expires

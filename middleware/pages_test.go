@@ -283,6 +283,40 @@ func TestFormsPostWhereTheViewSays(t *testing.T) {
 	}
 }
 
+func TestPagesSayWhatTheViewHolds(t *testing.T) {
+	p := mustPages(t, nil)
+	for _, test := range []struct {
+		sample string
+		says   []string
+		not    string
+	}{
+		{"login", []string{"<title>Log in · Acme</title>", "<header>Acme</header>"}, "alert"},
+		{"login refused", []string{"is not right"}, "status"},
+		{"code totp", []string{"<h1>Enter your code</h1>", "Open your authenticator app", "Send a code by e-mail <span>a•••e@example.com</span>", "Use a recovery code<"}, "new code"},
+		{"code sms fallback", []string{"We sent a code to s•••m@example.com", "E-mail: s•••m@example.com.", "You can ask for a new code in 30 seconds."}, "another way"},
+		{"code wrong", []string{"We sent a code by SMS to &#43;31 ••• 01.", "Send a new code"}, "You can ask"},
+		{"code custom", []string{"Enter the code for this login.", "Call 555.\nAsk for Ann."}, "another way"},
+		{"proof", []string{"<h1>First show that it is you</h1>", "enter the code that we sent to e•••n@example.com"}, "administrator"},
+		{"proof by an administrator", []string{"<h1>First show that it is you</h1>", "enter the code that your administrator gave you"}, "we sent"},
+		{"enrol", []string{"<code>JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP</code>", `href="otpauth://totp/Acme:erin?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&amp;issuer=Acme"`}, "alert"},
+		{"recovery codes", []string{"<li><code>ABCD-EFGH-JKLM-NPQR</code></li>\n<li><code>BCDE-FGHJ-KLMN-PQRS</code></li>", "shown only now", `href="/account"`}, "<form"},
+		{"fresh code", []string{"show once more", "Open your authenticator app"}, "password"},
+		{"fresh password", []string{"show once more", "Enter your password again"}, "Code"},
+		{"blocked", []string{"<h1>Wait a few minutes</h1>", "Wait 5 minutes, then log in again.", `href="/login">Go to the login page`}, "<form"},
+		{"unavailable", []string{`href="/">Go to the start page`}, "<form"},
+	} {
+		_, html, _ := strings.Cut(strings.Replace(rendered(t, p, pageSamples[test.sample].page, "en", pageSamples[test.sample].view), pageStyle, "", 1), "<head>")
+		for _, want := range test.says {
+			if !strings.Contains(html, want) {
+				t.Errorf("%s: %q is missing in\n%s", test.sample, want, html)
+			}
+		}
+		if strings.Contains(html, test.not) {
+			t.Errorf("%s: %q should not be in\n%s", test.sample, test.not, html)
+		}
+	}
+}
+
 func TestHostileValuesStayText(t *testing.T) {
 	const evil = `"><script>alert(1)</script><b onclick='x' a={{.CSRF}} {destination}`
 	v := pageView{

@@ -299,6 +299,7 @@ func TestMatch(t *testing.T) {
 		{"anything", []string{"*"}, "en"},
 		{"none of ours", []string{"ja,ko;q=0.5"}, "en"},
 		{"longer than is read", []string{"nl," + strings.Repeat("ja,", 10000) + "fr"}, "nl"},
+		{"what stands behind that", []string{strings.Repeat("ja,", 10000) + "fr", "nl"}, "nl"},
 		{"long without a comma", []string{strings.Repeat("a-", 10000)}, "en"},
 	} {
 		if got := c.Match(test.preferences...); got != test.want {

@@ -77,7 +77,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	TitleCode:        "Code eingeben",
 	TitleEnrolProof:  "Zeigen Sie zuerst, dass Sie es sind",
 	TitleEnrol:       "Authenticator-App einrichten",
-	TitleRecovery:    "Ihre Wiederherstellungs\u00adcodes",
+	TitleRecovery:    "Ihre Wieder\u00adherstellungs\u00adcodes",
 	TitleFresh:       "Bestätigen Sie, dass Sie es sind",
 	TitleBlocked:     "Warten Sie ein paar Minuten",
 	TitleError:       "Das hat nicht geklappt",

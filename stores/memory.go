@@ -25,7 +25,7 @@ const (
 	batch = 32
 
 	// glance is how many shards a writer looks at for expired records.
-	glance = 4
+	glance = 2
 )
 
 // Memory is a [challenge.Store] in the memory of this process. The zero value is ready to use; new(stores.Memory) is the
@@ -219,7 +219,10 @@ func (m *Memory) remove(s *shard, e *entry) {
 
 // grow makes room for n bytes more of a record that is there already, or gives -n back.
 func (m *Memory) grow(n int) bool {
-	if n <= 0 {
+	if n == 0 {
+		return true
+	}
+	if n < 0 {
 		m.bytes.Add(int64(n))
 		return true
 	}

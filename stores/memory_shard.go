@@ -94,7 +94,7 @@ func (s *shard) setEnd(e *entry, end int64) {
 	was := e.expires
 	e.expires = end
 	switch {
-	case was == never && end == never:
+	case end == was:
 		return
 	case was == never:
 		e.place = int32(len(s.queue))

@@ -66,7 +66,7 @@ type pageWay struct {
 }
 
 // pageView is what a handler tells a page. A part that is left zero is left out of the page. Everything is escaped where
-// it is shown; paths and links that are neither local nor http(s) are made harmless.
+// it is shown; a link with another scheme than http, https or mailto is made harmless, but for the otpauth URI.
 type pageView struct {
 	Title  texts.Key   // heading and window title; empty: the page's own
 	Error  pageMessage // what did not work, or the sentence of an error page
@@ -132,8 +132,8 @@ func newPages(catalog *texts.Catalog, overrides *template.Template, brand string
 	if strings.Contains(strings.ToLower(p.style), "</style") || strings.Contains(p.style, "{{") {
 		return nil, errors.New("pages: style.css must be plain CSS")
 	}
-	// HTML parsers read CR LF as LF before they hash.
-	p.style = strings.ReplaceAll(p.style, "\r\n", "\n")
+	// HTML parsers read CR LF and CR as LF before they hash.
+	p.style = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(p.style)
 
 	ours, err := template.ParseFS(pageFiles, "pages/*.html")
 	if err != nil {

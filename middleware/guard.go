@@ -1,0 +1,263 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// Group is a set of handlers that answer one kind of client: browsers (the one in [Web]) or programs (see [Web.API]).
+// Each of its middlewares is a plain func(http.Handler) http.Handler and may stand anywhere in any router. All methods are
+// safe for concurrent use.
+type Group struct {
+	*core
+	respond responder
+	guards  slots          // where its guards look for credentials
+	slot    challenge.Slot // where the tokens of its logins live
+}
+
+// slots are the places where a request may show who it is.
+type slots struct{ header, cookie bool }
+
+// demand is what a guard asks of a login beyond being one. The zero value asks for a finished login.
+type demand struct {
+	pendingToo bool // a pending login will do
+	fresh      bool
+	within     time.Duration
+	factors    []string
+}
+
+// RequireSecondFactor lets finished logins through: both factors were right, or the policy said that the first is enough.
+// Whatever else a request shows, a pending login above all, it gets the answer that an anonymous one gets (I-02): a browser
+// is sent to the login page, a program gets 401. Every method is guarded, OPTIONS too; a CORS middleware stands outside.
+//
+// The handler finds who it is with [Authenticated]. Its answers are no-store unless it says otherwise. In production, look
+// at the status of a request without a cookie.
+func (g *Group) RequireSecondFactor(next http.Handler) http.Handler { return g.guard(demand{}, next) }
+
+// RequirePassword lets a pending login through as well, whose context then carries a [PendingFrom] and no identity. It is for
+// an app's own code page and nothing else. A finished login passes too and carries [Authenticated], so that the two chain.
+func (g *Group) RequirePassword(next http.Handler) http.Handler {
+	return g.guard(demand{pendingToo: true}, next)
+}
+
+// RequireFresh lets logins through that have shown a second factor less than within ago, or for accounts that need none, the
+// password again. Others are asked to do so: a browser is sent to the step-up page and comes back, a program gets 401
+// insufficient_user_authentication with max_age (RFC 9470). A service account cannot do so: 403. Zero or less lets nobody through.
+func (g *Group) RequireFresh(within time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return g.guard(demand{fresh: true, within: within}, next) }
+}
+
+// RequireFactor lets logins through that have shown one of these factors. Others are asked for the first of them, like those
+// of [Group.RequireFresh]. Without a factor it lets nobody through.
+func (g *Group) RequireFactor(factors ...string) func(http.Handler) http.Handler {
+	d := demand{factors: append([]string{}, factors...)}
+	return func(next http.Handler) http.Handler { return g.guard(d, next) }
+}
+
+// Sessions lets everybody through, and gives public pages the app's own session data and, if there is one, the login. An
+// API's guards read other credentials and must not stand inside it.
+func (g *Group) Sessions(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, first := g.arrive(w, r)
+		if !first {
+			next.ServeHTTP(w, r)
+			return
+		}
+		v.read(slots{cookie: true})
+		if err := v.open(); err != nil {
+			v.answer(g.failed(r.Context(), err))
+			return
+		}
+		addVary(w.Header(), slots{cookie: true})
+		v.serve(next, r)
+	})
+}
+
+func (g *Group) guard(d demand, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, first := g.arrive(w, r)
+		if first {
+			v.read(g.guards)
+		}
+		a, ok := g.decide(v, r, d, first)
+		if !ok {
+			v.answer(a)
+			return
+		}
+		if !first {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h := w.Header()
+		h["Cache-Control"] = noStore
+		addVary(h, g.guards)
+		v.serve(next, r)
+	})
+}
+
+// decide is the guard: it says whether a request may pass, and else what to answer. It writes nothing.
+func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer, bool) {
+	if !first && g.guards.header && v.kind != bearerCredential && v.kind != basicCredential && r.Header["Authorization"] != nil {
+		// Somebody outside has read the cookie already; a request has one principal.
+		return g.failed(r.Context(), errors.New("middleware: an API's guards must not stand inside Sessions or a browser's guard")), false
+	}
+	if first {
+		if err := g.forgery.checkOrigin(r); err != nil {
+			return v.forged(err), false
+		}
+		if a, ok := g.identify(v, r); !ok {
+			return a, false
+		}
+	}
+	pending := false
+	if v.login == nil {
+		_, pending = v.session.Pending()
+		if !pending || !d.pendingToo {
+			return v.nobody(), false
+		}
+	}
+	if first && v.kind == cookieCredential {
+		if a, ok := g.checkForm(v, r); !ok {
+			return a, false
+		}
+	}
+	switch {
+	case pending:
+		return answer{}, true
+	case d.fresh && (d.within <= 0 || !g.logins.FreshWithin(v.login, d.within)):
+		if v.login.Service {
+			return v.turnAway(answer{problem: notAllowed}, "a service account cannot be fresh"), false
+		}
+		return v.turnAway(answer{problem: freshRequired, maxAge: max(0, d.within), next: g.here(r)}, "not fresh"), false
+	case d.factors != nil && !slices.ContainsFunc(v.login.Methods, func(m challenge.Method) bool { return slices.Contains(d.factors, m.Name) }):
+		if v.login.Service {
+			return v.turnAway(answer{problem: notAllowed}, "a service account has no factor"), false
+		}
+		return v.turnAway(answer{problem: factorRequired, factors: d.factors, next: g.here(r)}, "another factor is needed"), false
+	}
+	return answer{}, true
+}
+
+// identify finds out who is there. One principal a request: what the Authorization header shows is the only thing that
+// counts where it shows anything, and a wrong one never falls through to a cookie.
+func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
+	if v.kind != basicCredential {
+		if err := v.open(); err != nil {
+			return g.failed(r.Context(), err), false
+		}
+		return answer{}, true
+	}
+	v.session = new(challenge.Session)
+	// A browser keeps Basic credentials and sends them with any site's form; a form cannot have this type.
+	if !isSafe(r) && (hasBody(r) || r.Method == http.MethodPost) && !isContentType(r, "application/json") {
+		return answer{problem: wrongType}, false
+	}
+	code, ok := codeHeader(r)
+	if !ok {
+		return v.turnAway(answer{problem: badRequest}, "code header cannot be read"), false
+	}
+	login, err := g.logins.Basic(r.Context(), v.client(), challenge.BasicInput{
+		Name: v.basic.name, Password: []byte(v.basic.password), Code: code, Spend: g.payForBasic(r),
+	})
+	if fast, ok := errors.AsType[*errTooFast](err); ok {
+		return v.report(answer{problem: tooMany, wait: fast.wait}, audit.LimitHit, "login rate"), false
+	}
+	if err != nil {
+		v.reported = true // the machine has written why
+		a := g.explain(r.Context(), err, elsewhere)
+		if a.problem == refusedLogin {
+			a.problem = loginRequired // the same answer for a wrong password, a person's password alone, and nobody
+		}
+		return a, false
+	}
+	v.login = login
+	return answer{}, true
+}
+
+// checkForm demands the CSRF token of an unsafe request whose principal is a cookie. A form is read, up to Config.MaxForm,
+// only when the header does not carry the token.
+func (g *Group) checkForm(v *visit, r *http.Request) (answer, bool) {
+	if isSafe(r) || r.Header["Upgrade"] != nil {
+		return answer{}, true
+	}
+	if r.Header["X-Csrf-Token"] == nil && hasBody(r) && (isContentType(r, "application/x-www-form-urlencoded") || isContentType(r, "multipart/form-data")) {
+		r.Body = http.MaxBytesReader(v.w, r.Body, g.maxForm)
+		if err := r.ParseMultipartForm(g.maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+			if _, big := errors.AsType[*http.MaxBytesError](err); big {
+				return answer{problem: tooLarge}, false
+			}
+			return answer{problem: badRequest}, false
+		}
+	}
+	form, err := g.forgery.checkToken(v.w, r)
+	v.form = form
+	if err != nil {
+		return v.forged(err), false
+	}
+	return answer{}, true
+}
+
+// nobody is the answer to whoever is not logged in. What was shown, if anything, is in the audit; the answer is the same.
+func (v *visit) nobody() answer {
+	a := answer{problem: loginRequired, next: v.core.wanted(v.r)}
+	if v.kind == noCredential {
+		v.core.counts.anonymous.Add(1)
+		return a
+	}
+	reason := "unknown or ended session"
+	if _, pending := v.session.Pending(); pending {
+		reason = "the second factor is missing"
+	} else if v.kind == badCredential {
+		reason = "credential cannot be read"
+	}
+	return v.turnAway(a, reason)
+}
+
+// forged is the answer to a request that another site has made. Without a credential nobody was refused.
+func (v *visit) forged(err error) answer {
+	if v.kind == noCredential {
+		v.core.counts.anonymous.Add(1)
+		return answer{problem: crossSite}
+	}
+	return v.report(answer{problem: crossSite}, audit.CrossSite, err.Error())
+}
+
+// turnAway refuses a credential, which leaves one event.
+func (v *visit) turnAway(a answer, reason string) answer {
+	return v.report(a, audit.CredentialRefused, reason)
+}
+
+// report writes why a credential was refused, once a request. Where it must be recorded and cannot be, the answer is 503.
+func (v *visit) report(a answer, name audit.Name, reason string) answer {
+	if v.reported {
+		return a
+	}
+	v.reported = true
+	c := v.client()
+	e := audit.Event{Name: name, Client: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID, Reason: reason}
+	if v.login != nil {
+		e.User, e.UserID = v.login.Username, v.login.UserID
+	}
+	if err := v.core.logins.Record(v.parent, e); err != nil {
+		return v.core.failed(v.parent, err)
+	}
+	return a
+}
+
+// failed is the answer to a failure of ours: 503, with the reason in the log only (I-20).
+func (w *core) failed(ctx context.Context, err error) answer {
+	switch {
+	case errors.Is(err, challenge.ErrEnded):
+		return answer{problem: loginRequired}
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // the client has gone
+	default:
+		w.logger.ErrorContext(ctx, "middleware: answered 503", "error", err)
+	}
+	return answer{problem: unavailable}
+}

@@ -1,0 +1,250 @@
+package middleware
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"path"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// Key says what a limit counts by: it appends the name of the one who pays to dst. It must be safe for concurrent use.
+// Everybody for whom it appends nothing shares one budget.
+type Key func(dst []byte, s *Subject) []byte
+
+// Subject is a request that a limit looks at.
+type Subject struct {
+	Request *http.Request
+	Client  netip.Addr // resolved through the trusted proxies; invalid where the socket has none
+	core    *core
+	account string
+	read    bool
+}
+
+// ByClient counts by address; an IPv6 client by its /64, since it has all of that (I-22).
+func ByClient(dst []byte, s *Subject) []byte { return limitKey(s.Client).AppendTo(dst) }
+
+// ByAccount counts by the name that a login names, in canonical form, wherever it comes from. Anybody can then use up
+// anybody's budget: it protects an account better, and its owner's access worse, than [ByClient].
+func ByAccount(dst []byte, s *Subject) []byte { return append(dst, s.Account()...) }
+
+// Account is the name that the request wants to log in by, in canonical form, or empty. It is read from a body of at most
+// 16 KiB, which the handler finds whole, or from HTTP Basic.
+func (s *Subject) Account() string {
+	if s.read {
+		return s.account
+	}
+	s.read = true
+	r, name := s.Request, ""
+	if shown := fromHeader(r); shown.kind == basicCredential {
+		name = shown.name
+	} else if body, err := readBody(r, maxBody); err == nil {
+		var f fields
+		if isContentType(r, "application/json") {
+			f, _ = parseJSON(body, loginRoute.reads)
+		} else {
+			f, _ = parseForm(string(body), loginRoute.reads)
+		}
+		name = f["username"]
+	}
+	if name != "" {
+		s.account, _ = s.core.logins.CanonicalName(name)
+	}
+	return s.account
+}
+
+// Rate allows Requests in each Per, and Burst at once; a Burst of zero means Requests.
+type Rate struct {
+	Requests int
+	Per      time.Duration
+	Burst    int
+}
+
+// RateLimit refuses credentials that come too fast, with 429 and Retry-After. It wraps a whole router and lets everything
+// else through untouched: only posts to the login routes count, and Basic credentials that have to be verified. Rate and
+// memory stand in [Config]; key is not optional. A post for an account that comes with that account's known-device cookie
+// counts on the device, so that an office behind one address is not stopped by one of its own (I-11).
+//
+// It slows clients down. What caps guesses is the account's budget, which no number of clients can raise. Our routes and
+// guards count by client by themselves where no RateLimit stands around them.
+func (g *Group) RateLimit(key Key) func(http.Handler) http.Handler {
+	if key == nil {
+		key = ByClient
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case g.isLoginPost(r):
+				if ok, wait := g.spend(r, key); !ok {
+					g.tooFast(w, r, wait)
+					return
+				}
+				r = r.WithContext(context.WithValue(r.Context(), limitKeyScope{}, &limitScope{spent: true, key: key}))
+			case r.Header["Authorization"] != nil && limitScopeOf(r.Context()) == nil:
+				r = r.WithContext(context.WithValue(r.Context(), limitKeyScope{}, &limitScope{key: key}))
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// RateLimitRequests refuses requests to the routes it wraps that come faster than rate. name tells limits of several
+// processes apart. It returns an error for a rate that is none.
+func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Handler) http.Handler, error) {
+	if key == nil || name == "" {
+		return nil, errors.New("middleware: a limit needs a name and a key")
+	}
+	l, err := g.newLimit("app "+name, rate)
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var buf [64]byte
+			s := Subject{Request: r, Client: g.addr.resolve(r), core: g.core}
+			if ok, wait := l.take(r.Context(), key(buf[:0], &s), time.Now()); !ok {
+				g.tooFast(w, r, wait)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, nil
+}
+
+// limitScope is what a RateLimit outside tells our routes and guards inside.
+type limitScope struct {
+	spent bool // this post has paid
+	key   Key
+}
+
+type limitKeyScope struct{}
+
+func limitScopeOf(ctx context.Context) *limitScope {
+	s, _ := ctx.Value(limitKeyScope{}).(*limitScope)
+	return s
+}
+
+// isLoginPost reports whether a request shows a credential to one of our routes, however its path is spelled.
+func (w *core) isLoginPost(r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return false
+	}
+	p := r.URL.Path
+	if !isClean(p) {
+		p = path.Clean(p)
+	}
+	switch p {
+	case w.paths.Verify, w.paths.Enrol, w.paths.Resend, w.paths.Cancel, w.paths.Fresh:
+		return true
+	}
+	return under(p, w.paths.Login) || under(p, w.paths.API+"/login")
+}
+
+// spend takes one from the budget that a request counts on.
+func (w *core) spend(r *http.Request, key Key) (ok bool, wait time.Duration) {
+	var buf [96]byte
+	s := Subject{Request: r, Client: w.addr.resolve(r), core: w}
+	if device, n := cookieValue(r, w.cookies.device); n == 1 && s.Account() != "" &&
+		w.logins.KnownDevice(r.Context(), s.Account(), challenge.Client{Addr: s.Client, Device: device}) {
+		return w.login.take(r.Context(), append(append(buf[:0], 'd'), device...), time.Now())
+	}
+	return w.login.take(r.Context(), key(append(buf[:0], 'k'), &s), time.Now())
+}
+
+// spendPost pays for a post to one of our routes, unless a RateLimit outside has.
+func (g *Group) spendPost(v *visit, r *http.Request) (answer, bool) {
+	key := Key(ByClient)
+	if s := limitScopeOf(r.Context()); s != nil {
+		if s.spent {
+			return answer{}, true
+		}
+		key = s.key
+	}
+	ok, wait := g.spend(r, key)
+	if !ok {
+		return v.report(answer{problem: tooMany, wait: wait}, audit.LimitHit, "login rate"), false
+	}
+	return answer{}, true
+}
+
+// errTooFast goes through the machine, which asks only for Basic credentials that it has to verify.
+type errTooFast struct{ wait time.Duration }
+
+func (*errTooFast) Error() string { return "middleware: credentials come too fast" }
+
+// payForBasic is what the machine calls before it verifies Basic credentials.
+func (g *Group) payForBasic(r *http.Request) func(context.Context) error {
+	return func(context.Context) error {
+		key := Key(ByClient)
+		if s := limitScopeOf(r.Context()); s != nil {
+			key = s.key
+		}
+		if ok, wait := g.spend(r, key); !ok {
+			return &errTooFast{wait}
+		}
+		return nil
+	}
+}
+
+// tooFast answers for a limit that stands outside of everything: in the way of the path that was asked for.
+func (g *Group) tooFast(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	if under(r.URL.Path, g.paths.API) {
+		g = &g.programs
+	} else if !g.guards.header {
+		g = &g.browser
+	}
+	v, first := g.arrive(w, r)
+	if first {
+		v.read(slots{cookie: true})
+	}
+	v.answer(v.report(answer{problem: tooMany, wait: wait}, audit.LimitHit, "rate"))
+}
+
+// limit is one rate, counted in this process or by the shared store.
+type limit struct {
+	name   string
+	every  time.Duration
+	burst  int
+	local  *limiter // while the shared store fails, a stricter one
+	shared challenge.Taker
+}
+
+// stricterBy is how much less is allowed in one process while the shared store cannot count.
+const stricterBy = 4
+
+func (w *core) newLimit(name string, r Rate) (*limit, error) {
+	if r.Burst == 0 {
+		r.Burst = r.Requests
+	}
+	if r.Requests <= 0 || r.Per <= 0 || r.Burst < 0 || r.Per/time.Duration(r.Requests) <= 0 {
+		return nil, fmt.Errorf("middleware: the limit %q needs a positive number of requests, time and burst", name)
+	}
+	l := &limit{name: name, every: r.Per / time.Duration(r.Requests), burst: r.Burst, shared: w.shared}
+	every, burst := l.every, l.burst
+	if l.shared != nil {
+		every, burst = every*stricterBy, max(1, burst/stricterBy)
+	}
+	var err error
+	if l.local, err = newLimiter(every, burst, w.maxKeys); err != nil {
+		return nil, fmt.Errorf("middleware: %w", err)
+	}
+	return l, nil
+}
+
+func (l *limit) take(ctx context.Context, key []byte, now time.Time) (bool, time.Duration) {
+	if l.shared != nil {
+		sum := sha256.Sum256(append([]byte(l.name+"\x00"), key...))
+		ok, wait, err := l.shared.Take(ctx, "rate-"+base64.RawURLEncoding.EncodeToString(sum[:]), l.every, l.burst)
+		if err == nil {
+			return ok, wait
+		}
+	}
+	return l.local.allowBytes(key, now)
+}

@@ -1,0 +1,573 @@
+package middleware
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/texts"
+)
+
+// This file is the only one that writes responses. What it is given is decided: it may leave something out for one kind of
+// client, and cannot let anybody in.
+
+// answer is a decision, ready to be told to a browser or to a program.
+type answer struct {
+	kind kind
+	at   place // the page a person is on
+
+	problem problem       // refuse
+	wait    time.Duration // refuse: Retry-After, and {wait} in texts
+	allow   string        // refuse methodNotAllowed: the Allow header
+	maxAge  time.Duration // refuse freshRequired
+	factors []string      // refuse factorRequired
+
+	outcome   challenge.Outcome      // entered, asked
+	session   *challenge.Session     // what a page is about; nil where nobody is there
+	stepUp    challenge.StepUpPrompt // of the step-up page
+	enrolment *challenge.Enrolment
+	next      string
+	name      string   // what was typed
+	form      *checked // hands out the token for the next form
+}
+
+// kind is what was decided. The zero value refuses.
+type kind uint8
+
+const (
+	refuse    kind = iota
+	show           // a page, or what a program is told in its place
+	entered        // somebody has logged in, or confirmed a login
+	asked          // a code is asked for: after the password, or anew
+	sentOn         // there is nothing to do here: go to next
+	loggedOut      //
+	cancelled      //
+)
+
+// place is one of our pages.
+type place uint8
+
+const (
+	elsewhere place = iota // an app's route
+	atLogin
+	atCode
+	atFresh
+)
+
+// problem is why something was refused, in words that a client may know. The zero value asks for a login.
+type problem uint8
+
+const (
+	loginRequired problem = iota
+	refusedLogin
+	wrongCode
+	replayedCode
+	clockOff
+	malformedCode
+	noCode
+	codeExpired
+	noPending
+	otherLogin
+	methodUnavailable
+	notAllowed
+	wrongPassword
+	codeBlocked
+	passwordBlocked
+	cooldown
+	sendFailed
+	busy
+	freshRequired
+	factorRequired
+	crossSite
+	badRequest
+	tooLarge
+	wrongType
+	methodNotAllowed
+	tooMany
+	unavailable
+	notFound
+)
+
+// problems is the one table of what refusals are called, in both worlds. The types are stable.
+var problems = [...]struct {
+	status int
+	slug   string // type: urn:sallyport:problem:slug (RFC 9457)
+	title  string
+	text   texts.Key
+}{
+	loginRequired:     {401, "login-required", "Log in first", texts.ErrorSession},
+	refusedLogin:      {401, "refused", "Username or password not right, or too many failures", texts.ErrorRefused},
+	wrongCode:         {401, "wrong-code", "The code is not right", texts.ErrorWrongCode},
+	replayedCode:      {401, "code-already-used", "The code was used already, wait for the next", texts.ErrorReplayed},
+	clockOff:          {401, "clock-off", "The authenticator's clock is off", texts.ErrorClockOff},
+	malformedCode:     {400, "malformed-code", "This cannot be a code", texts.ErrorMalformed},
+	noCode:            {401, "no-code", "No code has been sent", texts.ErrorNoCode},
+	codeExpired:       {401, "code-expired", "The code is too old", texts.ErrorCodeExpired},
+	noPending:         {401, "no-pending-login", "There is no pending login", texts.ErrorLoginExpired},
+	otherLogin:        {401, "other-login", "The answer belongs to another login", texts.ErrorOtherLogin},
+	methodUnavailable: {400, "method-unavailable", "This method is not available", texts.ErrorMethod},
+	notAllowed:        {403, "not-allowed", "Not possible with this login", texts.ErrorNotAllowed},
+	wrongPassword:     {401, "wrong-password", "The password is not right", texts.ErrorPasswordAgain},
+	codeBlocked:       {429, "code-blocked", "Too many wrong codes", texts.ErrorBlockedCode},
+	passwordBlocked:   {429, "password-blocked", "Too many wrong passwords", texts.ErrorBlockedPassword},
+	cooldown:          {429, "cooldown", "A new code cannot be sent yet", texts.ErrorCooldown},
+	sendFailed:        {503, "send-failed", "The code could not be sent", texts.ErrorSendFailed},
+	busy:              {503, "busy", "Busy, try again", texts.ErrorBusy},
+	freshRequired:     {401, "insufficient-user-authentication", "A fresh second factor is needed", texts.FreshIntro},
+	factorRequired:    {401, "insufficient-user-authentication", "Another second factor is needed", texts.FreshIntro},
+	crossSite:         {403, "cross-site", "Wrong origin or token", texts.ErrorCrossSite},
+	badRequest:        {400, "bad-request", "The request cannot be read", texts.ErrorBadRequest},
+	tooLarge:          {413, "too-large", "The body is too large", texts.ErrorTooLarge},
+	wrongType:         {415, "unsupported-media-type", "The content type is not the right one", texts.ErrorBadRequest},
+	methodNotAllowed:  {405, "method-not-allowed", "This method is not allowed here", texts.ErrorBadRequest},
+	tooMany:           {429, "rate-limited", "Too many requests", texts.ErrorTooManyRequests},
+	unavailable:       {503, "unavailable", "Try again later", texts.ErrorUnavailable},
+	notFound:          {404, "not-found", "Not found", texts.ErrorNotFound},
+}
+
+// responder tells an answer to one kind of client.
+type responder interface{ respond(*visit, answer) }
+
+// answer writes what was decided, after what the app has put into the session on the way here.
+func (v *visit) answer(a answer) {
+	if v.commit() {
+		v.tell(a)
+	}
+}
+
+func (v *visit) tell(a answer) {
+	if status := problems[a.problem].status; a.kind == refuse && status == http.StatusServiceUnavailable {
+		v.core.counts.failures.Add(1)
+	}
+	h := v.out.Header()
+	h["Cache-Control"] = []string{"no-store"}
+	addVary(h, v.group.guards)
+	if a.wait > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((a.wait+time.Second-1)/time.Second), 10))
+	}
+	if a.allow != "" {
+		h.Set("Allow", a.allow)
+	}
+	v.deliver(a)
+	v.group.respond.respond(v, a)
+}
+
+// addVary says what an answer depends on. HTTP caches are not let near anyway.
+func addVary(h http.Header, s slots) {
+	switch {
+	case s.header && h["Vary"] == nil:
+		h["Vary"] = varyBoth
+	case s.header:
+		h["Vary"] = append(h["Vary"], varyBoth...)
+	case h["Vary"] == nil:
+		h["Vary"] = varyCookie
+	default:
+		h["Vary"] = append(h["Vary"], varyCookie...)
+	}
+}
+
+// Shared by all answers; their capacity is their length, so that who appends makes a copy.
+var (
+	varyCookie = []string{"Cookie"}
+	varyBoth   = []string{"Cookie, Authorization"}
+	noStore    = []string{"no-store"}
+)
+
+// deliver hands a cookie session's new token to the browser, and draws a new form token with it (I-03).
+func (v *visit) deliver(a answer) {
+	core := v.core
+	if a.kind == loggedOut && v.kind == cookieCredential || a.kind == cancelled && v.kind == cookieCredential {
+		if v.load() == nil {
+			core.manager.WriteSessionCookie(v.ctx, v.out, "", time.Time{})
+			core.forgery.renew(v.out, a.form)
+		}
+		return
+	}
+	if a.outcome.Token == "" || a.outcome.Session.Slot() != challenge.Cookie {
+		return
+	}
+	if v.load() == nil {
+		core.manager.WriteSessionCookie(v.ctx, v.out, a.outcome.Token, a.outcome.Session.Expires())
+	}
+	if a.outcome.Device != "" {
+		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.device, Value: a.outcome.Device, Path: "/", HttpOnly: true,
+			Secure: core.site.Secure, SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieLife / time.Second)})
+	}
+	core.forgery.renew(v.out, a.form)
+}
+
+// deviceCookieLife is how long a browser keeps what makes it a known device.
+const deviceCookieLife = 180 * 24 * time.Hour
+
+// browser answers with pages and redirects.
+type browser struct {
+	core *core
+	csp  []string
+}
+
+func newBrowser(w *core) browser {
+	return browser{w, []string{"default-src 'none'; style-src " + w.pages.styleHash() +
+		"; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}}
+}
+
+func (b browser) respond(v *visit, a answer) {
+	p := &b.core.paths
+	switch a.kind {
+	case entered:
+		if len(a.outcome.RecoveryCodes) > 0 {
+			b.page(v, 200, pageRecovery, pageView{Codes: a.outcome.RecoveryCodes, Continue: b.onward(a.outcome.Next, p.Account), CSRF: a.form.token()})
+			return
+		}
+		b.redirect(v, b.onward(a.outcome.Next, p.Account))
+	case asked:
+		if a.at == atFresh {
+			b.redirect(v, p.Fresh+query("next", a.next))
+			return
+		}
+		b.redirect(v, p.Verify)
+	case sentOn:
+		b.redirect(v, b.onward(a.next, p.Account))
+	case loggedOut:
+		b.redirect(v, p.Home)
+	case cancelled:
+		b.redirect(v, p.Login)
+	case show:
+		b.show(v, a, 200, pageMessage{})
+	default:
+		b.refuse(v, a)
+	}
+}
+
+// onward is the checked place to go, or another.
+func (b browser) onward(next, otherwise string) string {
+	if next = b.core.follow(next); next != "" {
+		return next
+	}
+	return otherwise
+}
+
+func (b browser) refuse(v *visit, a answer) {
+	p := &b.core.paths
+	switch a.problem {
+	case loginRequired, noPending, otherLogin: // the login page itself refuses nobody for not being logged in
+		b.redirect(v, p.Login+query("next", a.next))
+		return
+	case freshRequired:
+		b.redirect(v, p.Fresh+query("next", a.next))
+		return
+	case factorRequired:
+		b.redirect(v, p.Fresh+query("next", a.next, "method", first(a.factors)))
+		return
+	}
+	row := problems[a.problem]
+	message := pageMessage{Key: row.text, Wait: a.wait}
+	switch {
+	case a.problem == refusedLogin, a.at == atLogin && (a.problem == passwordBlocked || a.problem == busy):
+		a.at = atLogin
+	case a.problem == noCode && a.session != nil:
+		if pending, ok := a.session.Pending(); ok {
+			if wait := pending.Prompt.ResendAt.Sub(b.core.logins.Now()); wait > 0 {
+				message = pageMessage{Key: texts.ErrorNoCodeWait, Wait: wait}
+			}
+		}
+	case a.problem == sendFailed && alone(a):
+		message.Key = texts.ErrorSendFailedAlone
+	case a.problem == notAllowed && a.at == atLogin:
+		message.Key = texts.ErrorEnrolImpossible
+		a.at = elsewhere
+	}
+	if a.at == atCode && a.session == nil || a.at == atFresh && len(a.stepUp.Methods) == 0 || !staysOnPage(a.problem) {
+		a.at = elsewhere
+	}
+	if a.at != elsewhere {
+		b.show(v, a, row.status, message)
+		return
+	}
+	view := pageView{Error: message, Continue: p.Home, ContinueText: texts.LinkHome}
+	switch a.problem {
+	case codeBlocked, passwordBlocked:
+		view.Title, view.Continue, view.ContinueText = texts.TitleBlocked, p.Login, texts.LinkLogin
+	case unavailable, busy, sendFailed:
+		view.Title = texts.TitleUnavailable
+	case notFound:
+		view.Title = texts.TitleNotFound
+	}
+	b.page(v, row.status, pageError, view)
+}
+
+// staysOnPage reports whether a person can mend it on the page they are on.
+func staysOnPage(p problem) bool {
+	switch p {
+	case refusedLogin, wrongCode, replayedCode, clockOff, malformedCode, noCode, codeExpired, methodUnavailable, wrongPassword,
+		cooldown, sendFailed, passwordBlocked, busy:
+		return true
+	}
+	return false
+}
+
+func alone(a answer) bool {
+	if pending, ok := a.session.Pending(); ok {
+		return len(pending.Methods) < 2
+	}
+	return len(a.stepUp.Methods) < 2
+}
+
+// show writes the page of a place.
+func (b browser) show(v *visit, a answer, status int, message pageMessage) {
+	p := &b.core.paths
+	view := pageView{Error: message, CSRF: a.form.token(), Next: a.next}
+	switch a.at {
+	case atLogin:
+		view.Action, view.Username = p.Login, a.name
+		b.page(v, status, pageLogin, view)
+	case atCode:
+		pending, _ := a.session.Pending()
+		view.Next, view.Login, view.Action, view.CancelAction = "", pending.ID, p.Verify, p.Cancel
+		if pending.Stage == challenge.StageEnrol && a.enrolment != nil {
+			view.Method, view.PNG, view.Key, view.URI = pending.Prompt.Method, a.enrolment.PNG, a.enrolment.Key, a.enrolment.URI
+			b.page(v, status, pageEnrol, view)
+			return
+		}
+		view.Proof = pending.Stage == challenge.StageProof
+		view.ResendAction = p.Resend
+		b.prompt(&view, pending.Prompt, pending.Methods)
+		b.page(v, status, pageCode, view)
+	case atFresh:
+		view.Action, view.ResendAction = p.Fresh, p.Fresh
+		b.prompt(&view, a.stepUp.Prompt, a.stepUp.Methods)
+		b.page(v, status, pageFresh, view)
+	}
+}
+
+// prompt fills in what the person was asked for and what else there is to choose from.
+func (b browser) prompt(view *pageView, p challenge.Prompt, methods []string) {
+	view.Method, view.Info = p.Method, p.Info
+	view.CanResend = p.Channel != ""
+	view.ResendWait = max(0, p.ResendAt.Sub(b.core.logins.Now()))
+	if !p.SentAt.IsZero() {
+		view.Destination = p.To
+	}
+	for _, m := range methods {
+		if m != p.Method {
+			view.Ways = append(view.Ways, pageWay{Method: m})
+		}
+	}
+	switch {
+	case view.Error.Key != "":
+	case p.Failed:
+		view.Error = pageMessage{Key: texts.ErrorSendFailed}
+		if len(methods) < 2 {
+			view.Error.Key = texts.ErrorSendFailedAlone
+		}
+	case p.FellBack != "":
+		view.Notice = pageMessage{Key: texts.NoticeFallback, Method: p.Method, Destination: p.To}
+	}
+}
+
+// page renders before it writes, so that an error in a template of the app's is no half page.
+func (b browser) page(v *visit, status int, name string, view pageView) {
+	var body bytes.Buffer
+	lang := b.core.logins.Texts().Match(v.r.Header.Get("Accept-Language"))
+	if err := b.core.pages.render(&body, name, lang, view); err != nil {
+		b.core.logger.ErrorContext(v.parent, "middleware: page cannot be shown", "page", name, "error", err)
+		status = http.StatusServiceUnavailable
+		body.Reset()
+		body.WriteString(http.StatusText(status))
+	}
+	h := v.out.Header()
+	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+	h["Content-Language"] = []string{lang}
+	h["Content-Security-Policy"] = b.csp
+	h["X-Frame-Options"] = []string{"DENY"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
+	h["Referrer-Policy"] = []string{"same-origin"}
+	send(v, status, body.Bytes())
+}
+
+// redirect answers 303: whatever was asked for, the next request is a GET. target is ours or was checked; http.Redirect
+// would clean it once more, into something that nobody has looked at.
+func (b browser) redirect(v *visit, target string) {
+	v.out.Header().Set("Location", target)
+	v.out.Header()["Referrer-Policy"] = []string{"same-origin"}
+	v.out.WriteHeader(http.StatusSeeOther)
+}
+
+// query makes a query string of pairs of name and value, leaving out what is empty.
+func query(pairs ...string) string {
+	var q strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		q.WriteByte("?&"[min(q.Len(), 1)])
+		q.WriteString(pairs[i] + "=" + url.QueryEscape(pairs[i+1]))
+	}
+	return q.String()
+}
+
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+// program answers with JSON. Its field names and types are stable.
+type program struct{ core *core }
+
+// jsonAnswer is everything that a program may be told; what does not apply is left out.
+type jsonAnswer struct {
+	Status        string         `json:"status"`
+	Stage         string         `json:"stage,omitempty"`
+	Methods       []string       `json:"methods,omitempty"`
+	Method        string         `json:"method,omitempty"`
+	Login         string         `json:"login,omitempty"`
+	Next          string         `json:"next,omitempty"`
+	SentTo        string         `json:"sent_to,omitempty"`
+	ResendIn      int64          `json:"resend_in,omitempty"`
+	FellBack      string         `json:"fell_back_from,omitempty"`
+	SendFailed    bool           `json:"send_failed,omitempty"`
+	Info          string         `json:"info,omitempty"`
+	Enrolment     *jsonEnrolment `json:"enrolment,omitempty"`
+	RecoveryCodes []string       `json:"recovery_codes,omitempty"`
+	Token         string         `json:"token,omitempty"`
+	ExpiresIn     int64          `json:"expires_in,omitempty"`
+	CSRFToken     string         `json:"csrf_token,omitempty"`
+}
+
+type jsonEnrolment struct {
+	Key string `json:"key,omitempty"`
+	URI string `json:"uri,omitempty"`
+}
+
+// jsonProblem is RFC 9457's problem details.
+type jsonProblem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	MaxAge *int64 `json:"max_age,omitempty"`
+}
+
+func (p program) respond(v *visit, a answer) {
+	if a.kind == refuse {
+		p.refuse(v, a)
+		return
+	}
+	out := jsonAnswer{}
+	session := a.session
+	if a.outcome.Session != nil {
+		session = a.outcome.Session
+	}
+	switch a.kind {
+	case loggedOut:
+		out.Status = "logged_out"
+	case cancelled:
+		out.Status = "cancelled"
+	default:
+		p.describe(&out, a, session)
+	}
+	if session.Exists() && a.kind != loggedOut && a.kind != cancelled {
+		out.ExpiresIn = int64(max(0, session.Expires().Sub(p.core.logins.Now())) / time.Second)
+	}
+	if a.outcome.Token != "" && a.outcome.Session.Slot() == challenge.Bearer {
+		out.Token = a.outcome.Token
+	}
+	if v.group.slot == challenge.Cookie {
+		out.CSRFToken = a.form.token()
+	}
+	p.write(v, http.StatusOK, "application/json", out)
+}
+
+// describe says where a session stands.
+func (p program) describe(out *jsonAnswer, a answer, session *challenge.Session) {
+	if pending, ok := session.Pending(); ok {
+		out.Status = "second_factor_required"
+		out.Methods, out.Login = pending.Methods, pending.ID
+		switch pending.Stage {
+		case challenge.StageProof:
+			out.Status, out.Stage, out.Next = "enrolment_required", "proof", p.core.paths.API+"/login/verify"
+		case challenge.StageEnrol:
+			out.Status, out.Stage, out.Next = "enrolment_required", "enrol", p.core.paths.API+"/login/verify"
+		}
+		if a.enrolment != nil {
+			out.Enrolment = &jsonEnrolment{a.enrolment.Key, a.enrolment.URI}
+		}
+		p.prompt(out, pending.Prompt)
+		return
+	}
+	if len(a.stepUp.Methods) > 0 && a.kind != entered {
+		out.Status, out.Methods = "second_factor_required", a.stepUp.Methods
+		p.prompt(out, a.stepUp.Prompt)
+		return
+	}
+	if _, ok := session.Login(); ok {
+		out.Status = "authenticated"
+		out.RecoveryCodes, out.Info = a.outcome.RecoveryCodes, a.outcome.Notice
+		return
+	}
+	out.Status = "anonymous"
+}
+
+func (p program) prompt(out *jsonAnswer, q challenge.Prompt) {
+	out.Method, out.Info, out.FellBack, out.SendFailed = q.Method, q.Info, q.FellBack, q.Failed
+	if !q.SentAt.IsZero() {
+		out.SentTo = q.To
+	}
+	if wait := q.ResendAt.Sub(p.core.logins.Now()); wait > 0 {
+		out.ResendIn = int64((wait + time.Second - 1) / time.Second)
+	}
+}
+
+func (p program) refuse(v *visit, a answer) {
+	row := problems[a.problem]
+	catalog := p.core.logins.Texts()
+	lang := catalog.Match(v.r.Header.Get("Accept-Language"))
+	out := jsonProblem{Type: "urn:sallyport:problem:" + row.slug, Title: row.title, Status: row.status,
+		Detail: pageMessage{Key: row.text, Wait: a.wait}.text(catalog, lang)}
+	h := v.out.Header()
+	switch {
+	case a.problem == freshRequired: // RFC 9470 section 3
+		age := int64(a.maxAge / time.Second)
+		out.MaxAge = &age
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="A fresh second factor is needed", max_age="`+strconv.FormatInt(age, 10)+`"`)
+	case a.problem == factorRequired:
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="Another second factor is needed", acr_values="`+strings.Join(a.factors, " ")+`"`)
+	case row.status == http.StatusUnauthorized:
+		h["Www-Authenticate"] = []string{"Bearer"}
+		if v.kind == bearerCredential && a.problem == loginRequired {
+			h["Www-Authenticate"] = []string{`Bearer error="invalid_token"`}
+		}
+		if a.at == elsewhere { // on our own routes Basic means nothing
+			h["Www-Authenticate"] = append(h["Www-Authenticate"], `Basic realm="`+p.core.realm+`", charset="UTF-8"`)
+		}
+	}
+	h.Set("Content-Language", lang)
+	p.write(v, row.status, "application/problem+json", out)
+}
+
+func (p program) write(v *visit, status int, contentType string, body any) {
+	raw, err := json.Marshal(body)
+	if err != nil { // strings and numbers only: cannot happen, and would say nothing
+		status, raw = http.StatusServiceUnavailable, []byte("{}")
+	}
+	h := v.out.Header()
+	h["Content-Type"] = []string{contentType}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	send(v, status, append(raw, '\n'))
+}
+
+// send writes a whole answer; one to HEAD has no body.
+func send(v *visit, status int, body []byte) {
+	v.out.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	v.out.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		_, _ = v.out.Write(body)
+	}
+}

@@ -1,0 +1,284 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// input is what a person or a program has sent to a login route.
+type input struct {
+	fields
+	code *string // of the X-MFA-Code header
+}
+
+// The steps are the one place where a login route decides, whoever asks. None of them writes; each ends in an answer.
+
+// password is the first step. A right one ends whatever the session was.
+func (g *Group) password(v *visit, in input) answer {
+	out, err := g.logins.Password(v.parent, v.client(), v.session, challenge.PasswordInput{
+		Slot: g.slot, Name: in.fields["username"], Password: []byte(in.fields["password"]), Next: g.follow(in.fields["next"]), Code: in.code,
+	})
+	a := g.after(v, out, err, atLogin)
+	a.name = in.fields["username"]
+	if a.next == "" {
+		a.next = g.follow(in.fields["next"])
+	}
+	return a
+}
+
+// verify is the second step, whatever the pending login waits for.
+func (g *Group) verify(v *visit, in input) answer {
+	out, err := g.logins.Verify(v.parent, v.client(), v.session, codeInput(in))
+	if err != nil && !errors.Is(err, challenge.ErrUnavailable) && v.session.Exists() {
+		v.session = g.reread(v) // a refused answer may have ended the login, or another request has
+	}
+	return g.after(v, out, err, atCode)
+}
+
+func codeInput(in input) challenge.CodeInput {
+	return challenge.CodeInput{LoginID: in.fields["login"], Method: in.fields["method"], Code: in.fields["code"]}
+}
+
+// resend sends a code again, or chooses another method.
+func (g *Group) resend(v *visit, in input) answer {
+	out, err := g.logins.Resend(v.parent, v.client(), v.session, in.fields["login"], in.fields["method"])
+	return g.after(v, out, err, atCode)
+}
+
+func (g *Group) cancel(v *visit, in input) answer {
+	switch err := g.logins.Cancel(v.parent, v.client(), v.session, in.fields["login"]); {
+	case errors.Is(err, challenge.ErrNoPending):
+		return answer{kind: cancelled} // which is what was wanted
+	case err != nil:
+		return g.explain(v.parent, err, atCode)
+	}
+	return answer{kind: cancelled}
+}
+
+func (g *Group) logout(v *visit, _ input) answer {
+	if err := g.logins.Logout(v.parent, v.client(), v.session); err != nil && !errors.Is(err, challenge.ErrEnded) {
+		return g.failed(v.parent, err)
+	}
+	return answer{kind: loggedOut}
+}
+
+// fresh asks a login for a code again, or compares it. A method without an answer asks for it.
+func (g *Group) fresh(v *visit, in input) answer {
+	if v.login == nil {
+		a := v.nobody()
+		a.next = g.follow(in.fields["next"])
+		return a
+	}
+	code, method := in.fields["code"], in.fields["method"]
+	if password, given := in.fields["password"]; given && code == "" {
+		code, method = password, "password"
+	}
+	if code == "" {
+		return g.askFresh(v, method, in.fields["next"])
+	}
+	out, err := g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code})
+	if err == nil {
+		out.Next = in.fields["next"]
+		return answer{kind: entered, outcome: out, at: atFresh}
+	}
+	a := g.explain(v.parent, err, atFresh)
+	a.next = g.follow(in.fields["next"])
+	return g.withStepUp(v, a)
+}
+
+// askFresh asks for a code by method, or by the preferred one when that is empty.
+func (g *Group) askFresh(v *visit, method, next string) answer {
+	prompt, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, method)
+	a := answer{kind: asked, at: atFresh, stepUp: prompt, session: v.session, next: g.follow(next)}
+	if err != nil {
+		a = g.explain(v.parent, err, atFresh)
+		a.stepUp, a.next = prompt, g.follow(next)
+		return g.withStepUp(v, a)
+	}
+	return a
+}
+
+// withStepUp adds what the step-up page needs to say why it refused.
+func (g *Group) withStepUp(v *visit, a answer) answer {
+	a.session = v.session
+	if len(a.stepUp.Methods) > 0 || !staysOnPage(a.problem) {
+		return a
+	}
+	prompt, err := g.logins.StepUpMethods(v.parent, v.client(), v.session)
+	if err != nil {
+		return g.explain(v.parent, err, atFresh)
+	}
+	a.stepUp = prompt
+	return a
+}
+
+// showLogin, showCode and showFresh are the pages of the three steps.
+func (g *Group) showLogin(v *visit) answer {
+	a := answer{kind: show, at: atLogin, session: v.session, next: g.follow(v.r.URL.Query().Get("next"))}
+	if _, pending := v.session.Pending(); pending {
+		return g.withEnrolment(v, a)
+	}
+	return a
+}
+
+func (g *Group) showCode(v *visit) answer {
+	if v.login != nil {
+		return answer{kind: sentOn}
+	}
+	if _, pending := v.session.Pending(); !pending {
+		return answer{problem: noPending, at: atCode}
+	}
+	return g.withEnrolment(v, answer{kind: show, at: atCode, session: v.session})
+}
+
+func (g *Group) showFresh(v *visit) answer {
+	q := v.r.URL.Query()
+	if v.login == nil {
+		a := v.nobody()
+		a.next = g.follow(q.Get("next"))
+		return a
+	}
+	a := g.askFresh(v, q.Get("method"), q.Get("next"))
+	if a.kind == asked {
+		a.kind = show
+	}
+	if a.kind == refuse && a.problem == cooldown { // a code is under way: show where to enter it
+		a.kind = show
+	}
+	return a
+}
+
+// withEnrolment adds what is to be enrolled, when that is what the pending login waits for.
+func (g *Group) withEnrolment(v *visit, a answer) answer {
+	session := a.session
+	if a.outcome.Session != nil {
+		session = a.outcome.Session
+	}
+	p, ok := session.Pending()
+	if !ok || p.Stage != challenge.StageEnrol {
+		return a
+	}
+	e, err := g.logins.Enrolling(v.parent, v.client(), session)
+	if err != nil {
+		return g.explain(v.parent, err, atCode)
+	}
+	a.enrolment = &e
+	return a
+}
+
+// reread looks the session up again.
+func (g *Group) reread(v *visit) *challenge.Session {
+	s, err := g.logins.Open(v.parent, v.slot, v.token)
+	if err != nil {
+		return new(challenge.Session)
+	}
+	return s
+}
+
+// after turns what the machine says into an answer.
+func (g *Group) after(v *visit, out challenge.Outcome, err error, at place) answer {
+	if err != nil {
+		a := g.explain(v.parent, err, at)
+		if _, pending := v.session.Pending(); pending && at == atCode {
+			a.session = v.session
+			if out.Session != nil {
+				a.session = out.Session
+			}
+			if staysOnPage(a.problem) {
+				refused := a
+				if a = g.withEnrolment(v, a); a.kind == refuse && a.enrolment == nil && a.problem != refused.problem {
+					return a
+				}
+			}
+		}
+		return a
+	}
+	if _, ok := out.Session.Login(); ok {
+		return answer{kind: entered, at: at, outcome: out}
+	}
+	return g.withEnrolment(v, answer{kind: asked, at: at, outcome: out})
+}
+
+// explain is the one table from the machine's errors to answers. What it does not know is a failure: nobody is let in.
+func (g *Group) explain(ctx context.Context, err error, at place) answer {
+	a := answer{at: at}
+	if blocked, ok := errors.AsType[*challenge.BlockedError](err); ok {
+		a.problem, a.wait = codeBlocked, blocked.RetryAfter
+		if blocked.Password {
+			a.problem = passwordBlocked
+		}
+		return a
+	}
+	if b, ok := errors.AsType[*challenge.BusyError](err); ok {
+		a.problem, a.wait = busy, max(b.RetryAfter, time.Second)
+		if b.Cooldown {
+			a.problem = cooldown
+		}
+		return a
+	}
+	if errors.Is(err, challenge.ErrUnavailable) { // before whatever else the error wraps
+		failed := g.failed(ctx, err)
+		failed.at = at
+		return failed
+	}
+	for _, row := range explanations {
+		if errors.Is(err, row.err) {
+			a.problem = row.problem
+			if at == atFresh && a.problem == refusedLogin {
+				a.problem = wrongPassword
+			}
+			return a
+		}
+	}
+	failed := g.failed(ctx, err)
+	failed.at = at
+	return failed
+}
+
+// explanations are tried in order.
+var explanations = []struct {
+	err     error
+	problem problem
+}{
+	{challenge.ErrNoPending, noPending},
+	{challenge.ErrOtherLogin, otherLogin},
+	{challenge.ErrReplayed, replayedCode},
+	{challenge.ErrClockOff, clockOff},
+	{challenge.ErrWrongCode, wrongCode},
+	{challenge.ErrMalformed, malformedCode},
+	{challenge.ErrMethod, methodUnavailable},
+	{challenge.ErrNoCode, noCode},
+	{challenge.ErrCodeExpired, codeExpired},
+	{challenge.ErrNotAllowed, notAllowed},
+	{challenge.ErrNotFresh, freshRequired},
+	{challenge.ErrEnded, loginRequired},
+	{challenge.ErrSend, sendFailed},
+	{challenge.ErrRefused, refusedLogin},
+}
+
+// Enter goes on with a login whose first factor the app has checked itself: the callback of an OIDC provider, a magic link,
+// a password reset (I-06). It sets the session cookie and sends the browser to the code page, or on where the policy asks
+// for no second factor. f.Channel must name the channel that the first factor used, so that a second one on it does not count.
+//
+// The app answers for accountID: it must come from a verified assertion, bound to this browser by the provider's state or
+// nonce. Enter writes the whole answer.
+func (w *Web) Enter(rw http.ResponseWriter, r *http.Request, accountID string, f challenge.FirstFactor) {
+	g := w.Group
+	v, first := g.arrive(rw, r)
+	if first {
+		v.read(slots{cookie: true})
+		if err := v.open(); err != nil {
+			v.answer(g.failed(r.Context(), err))
+			return
+		}
+	}
+	f.Next = g.follow(f.Next)
+	out, err := g.logins.Enter(r.Context(), v.client(), v.session, g.slot, accountID, f)
+	a := g.after(v, out, err, atLogin)
+	a.form = v.handOut()
+	v.answer(a)
+}

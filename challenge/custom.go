@@ -25,7 +25,7 @@ const (
 //
 // Create makes a code and Deliver brings it to the person; the pending login keeps the code's keyed hash, and the rest is as
 // with [Email]: one login, one purpose, one use, an end. Whatever goes wrong (an error, a panic, a code that is empty, too
-// short, not to be typed, or the same as a recent one of another login), the one right answer is a code that nobody knows
+// short, not to be typed, or the same as a recent one), the one right answer is a code that nobody knows
 // and Begin fails: the flow stays closed, and a [Fallback] may try (I-13).
 //
 // Safe for concurrent use if its functions are. It must not be copied after its first use.
@@ -46,7 +46,7 @@ type Custom struct {
 	InsecureShortCodes int
 
 	mu     sync.Mutex
-	recent [customRemembered]madeCode // a ring
+	recent [customRemembered][]byte // keyed hashes of the last codes, a ring
 	next   int
 }
 
@@ -92,12 +92,6 @@ func customAttempt(a *Attempt) CustomAttempt {
 		Now: a.Now, TTL: a.TTL(), random: &Attempt{random: a.random}}
 	c.Account.PasswordHash, c.Client.Device = "", ""
 	return c
-}
-
-// madeCode is what is remembered of a code: its keyed hash, and the login it was made for.
-type madeCode struct {
-	mac     []byte
-	context string
 }
 
 var (
@@ -169,28 +163,24 @@ func (c *Custom) acceptable(a *Attempt, code Code) error {
 		return errors.New("a code was made that nobody can type: printable ASCII without spaces is needed")
 	}
 	if c.repeated(a, code) {
-		return errors.New("the same code was made for two logins: every login needs a random one")
+		return errors.New("a recent code was made again: each has to be random")
 	}
 	return nil
 }
 
-// repeated remembers a code's keyed hash and reports whether a recent code of another login was the same.
+// repeated reports whether a code is one of the last few, and remembers it when not.
 func (c *Custom) repeated(a *Attempt, code Code) bool {
-	made := madeCode{a.keys.Hash("custom code", c.Method, string(code)), a.context}
+	mac := a.keys.Hash("custom code", c.Method, string(code))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	repeated, known := false, false
 	for _, r := range c.recent {
-		if bytes.Equal(r.mac, made.mac) {
-			repeated = repeated || r.context != made.context
-			known = known || r.context == made.context
+		if bytes.Equal(r, mac) {
+			return true
 		}
 	}
-	if !known {
-		c.recent[c.next] = made
-		c.next = (c.next + 1) % len(c.recent)
-	}
-	return repeated
+	c.recent[c.next] = mac
+	c.next = (c.next + 1) % len(c.recent)
+	return false
 }
 
 // Parse accepts printable ASCII. Spaces around it are dropped, and those between digits.
@@ -221,8 +211,13 @@ func (c *Custom) Verify(ctx context.Context, a *Attempt, answer []byte) (Proof, 
 	return validated(ctx, a, c.Method, c.Validate, answer)
 }
 
-// Destination is what To says.
+// Destination is what To says. A panic of To is a no.
 func (c *Custom) Destination(a *Attempt) (channel, to string, ok bool) {
+	defer func() {
+		if recover() != nil {
+			channel, to, ok = "", "", false
+		}
+	}()
 	if c.To == nil {
 		return "", "", false
 	}
@@ -276,8 +271,15 @@ func (c *CustomCheck) Verify(ctx context.Context, a *Attempt, answer []byte) (Pr
 	return validated(ctx, a, c.Method, c.Validate, answer)
 }
 
-// Available is what For says.
-func (c *CustomCheck) Available(a *Attempt) bool { return c.For != nil && c.For(customAttempt(a)) }
+// Available is what For says. A panic of For is a no.
+func (c *CustomCheck) Available(a *Attempt) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	return c.For != nil && c.For(customAttempt(a))
+}
 
 // validated asks an app's validation. An error beside OK refuses.
 func validated(ctx context.Context, a *Attempt, method string, validate func(context.Context, CustomAttempt, string) (CustomVerdict, error), answer []byte) (Proof, error) {

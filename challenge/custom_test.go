@@ -107,12 +107,20 @@ func TestI13AConstantCodeMakerIsNoticedAtTheSecondLogin(t *testing.T) {
 			}
 		}
 	}
-	// An app that sends one login's code again is not constant.
-	f, a := maker(new(outbox), "481516"), newAttempt(t)
-	for range 3 {
-		if err := f.Begin(t.Context(), a); err != nil {
-			t.Error(err)
-		}
+}
+
+func TestI13APanicOfAnAppsFunctionIsANo(t *testing.T) {
+	f := maker(new(outbox), "481516")
+	f.To = func(CustomAttempt) (string, string, bool) { panic("bug") }
+	if _, _, ok := f.Destination(newAttempt(t)); ok || f.Available(newAttempt(t)) {
+		t.Error("a panic is a destination")
+	}
+	check := &CustomCheck{Method: "token", For: func(CustomAttempt) bool { panic("bug") },
+		Validate: func(context.Context, CustomAttempt, string) (CustomVerdict, error) {
+			return CustomVerdict{OK: true}, nil
+		}}
+	if _, err := check.Verify(t.Context(), newAttempt(t), []byte("x")); err == nil || check.Available(newAttempt(t)) {
+		t.Error("a panic lets somebody in")
 	}
 }
 
@@ -131,7 +139,7 @@ func TestI13ACodeMakerThatPanicsOrFailsLeavesTheFlowClosed(t *testing.T) {
 		t.Errorf("the code beside an error opened: %v", err)
 	}
 	for _, where := range []string{"create", "deliver"} {
-		f := maker(new(outbox), "481516")
+		f := maker(new(outbox), "481516", "234211")
 		if err := f.Begin(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
@@ -167,13 +175,13 @@ func TestCustomCodesKeepTheirOwnShorterLife(t *testing.T) {
 		t.Error(err)
 	}
 	f.Create = func(context.Context, CustomAttempt) (CustomCode, error) {
-		return CustomCode{Code: "481516", TTL: time.Hour}, nil
+		return CustomCode{Code: "234211", TTL: time.Hour}, nil
 	}
 	if err := f.Begin(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	a.Now = a.Now.Add(10 * time.Minute)
-	if _, err := f.Verify(t.Context(), a, []byte("481516")); !errors.Is(err, ErrCodeExpired) {
+	if _, err := f.Verify(t.Context(), a, []byte("234211")); !errors.Is(err, ErrCodeExpired) {
 		t.Errorf("a code outlives Config.CodeTTL: %v", err)
 	}
 }

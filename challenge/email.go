@@ -25,7 +25,7 @@ var (
 	_ Parser       = (*Email)(nil)
 	_ Deliverer    = (*Email)(nil)
 	_ Availability = (*Email)(nil)
-	_ Enroller     = (*Email)(nil)
+	_ Addresser    = (*Email)(nil)
 	_ Checker      = (*Email)(nil)
 )
 
@@ -77,6 +77,5 @@ func (e *Email) Available(a *Attempt) bool {
 	return ok
 }
 
-// Enrol expects the typed address as Data of the attempt's one new authenticator and returns it in canonical form, or
-// [ErrMalformed]. The address counts once the code sent to it has come back.
-func (e *Email) Enrol(_ context.Context, a *Attempt) (Enrolment, error) { return e.factor().enrol(a) }
+// Address gives the canonical form of an address that a person typed.
+func (e *Email) Address(typed string) (data []byte, ok bool) { return e.factor().enrol(typed) }

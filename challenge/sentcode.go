@@ -16,6 +16,13 @@ import (
 // maxTyped bounds what is looked at of a typed answer, spaces included.
 const maxTyped = 64
 
+// Addresser is an optional ability of a [Factor] whose authenticators are destinations that people type. Address gives the
+// data of a new authenticator, or reports that a message cannot go there. The authenticator counts for nothing until the
+// code that Begin sends to it with Purpose "enrol" has come back.
+type Addresser interface {
+	Address(typed string) (data []byte, ok bool)
+}
+
 // sentFactor is what e-mail and SMS share: a code of random digits that the pending login keeps as a keyed hash, sent to
 // the account's confirmed destination or to an enrolled one (I-13).
 type sentFactor struct {
@@ -91,16 +98,12 @@ func (s sentFactor) parse(answer string) ([]byte, bool) {
 	return code, ok && len(code) == s.digits
 }
 
-// enrol takes the typed destination from the attempt's new authenticator and gives its canonical form back as its data.
-func (s sentFactor) enrol(a *Attempt) (Enrolment, error) {
-	if len(a.Enrolled) != 1 {
-		return Enrolment{}, fmt.Errorf("%w: no %s destination to enrol", ErrNotAllowed, s.channel)
-	}
-	to, ok := s.address(string(a.Enrolled[0].Data))
+func (s sentFactor) enrol(typed string) ([]byte, bool) {
+	to, ok := s.address(typed)
 	if !ok {
-		return Enrolment{}, fmt.Errorf("%w: not a usable %s destination", ErrMalformed, s.channel)
+		return nil, false
 	}
-	return Enrolment{Data: []byte(to)}, nil
+	return []byte(to), true
 }
 
 // setNobodysCode makes the one right answer a code that nobody knows and that nobody can type. With the random source in

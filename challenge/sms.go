@@ -23,7 +23,7 @@ var (
 	_ Parser       = (*SMS)(nil)
 	_ Deliverer    = (*SMS)(nil)
 	_ Availability = (*SMS)(nil)
-	_ Enroller     = (*SMS)(nil)
+	_ Addresser    = (*SMS)(nil)
 	_ Checker      = (*SMS)(nil)
 )
 
@@ -73,6 +73,5 @@ func (s *SMS) Available(a *Attempt) bool {
 	return ok
 }
 
-// Enrol expects the typed number as Data of the attempt's one new authenticator and returns it in E.164, or
-// [ErrMalformed]. The number counts once the code sent to it has come back.
-func (s *SMS) Enrol(_ context.Context, a *Attempt) (Enrolment, error) { return s.factor().enrol(a) }
+// Address gives the canonical form of a number in E.164 that a person typed.
+func (s *SMS) Address(typed string) (data []byte, ok bool) { return s.factor().enrol(typed) }

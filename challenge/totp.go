@@ -229,19 +229,6 @@ func (t *TOTP) imported(g totpKey) ([]byte, error) {
 	return data, nil
 }
 
-// totpFromURI makes authenticator data from an otpauth URI by the strict rules: a secret of 128 bits or more.
-func totpFromURI(uri string) ([]byte, error) {
-	g, err := parseTOTPURI(uri)
-	if err != nil {
-		return nil, err
-	}
-	data := g.encode()
-	if _, err := decodeTOTP(data, totpSecretMin); err != nil {
-		return nil, err
-	}
-	return data, nil
-}
-
 func (t *TOTP) digits() int {
 	if t.Digits == 0 {
 		return 6

@@ -414,6 +414,11 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	}
 	f := l.factor(t.method)
 	answer, ok := parse(f, in.Code)
+	if !ok && l.shapedLikeRecovery(in.Code, t.allowed) { // typed into the field for another code
+		t.method = recoveryName
+		f = l.factor(recoveryName)
+		answer, ok = parse(f, in.Code)
+	}
 	if !ok {
 		return Proof{}, refused(audit.MalformedCode, "", ErrMalformed)
 	}

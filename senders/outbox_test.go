@@ -59,6 +59,9 @@ func TestAnOutboxIsBoundedAndForgetsTheOldest(t *testing.T) { // I-23
 			if err := box.Send(t.Context(), challenge.Message{Channel: "sms", To: fmt.Sprint(i)}); err != nil {
 				t.Fatal(err)
 			}
+			if n := len(box.Messages()); c.size > 0 && n > c.size {
+				t.Fatalf("size %d keeps %d", c.size, n)
+			}
 		}
 		got := box.Messages()
 		if len(got) != c.kept {

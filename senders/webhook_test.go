@@ -75,8 +75,11 @@ func parrot(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, r.Header)
 }
 
-// silent never answers. The server's Close ends it.
-func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// silent never answers, not even when the client hangs up.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
 
 func webhook(t *testing.T, r *recorder, path string) *senders.Webhook {
 	t.Helper()

@@ -55,7 +55,7 @@ func checkAddress(s string) error {
 		return errors.New("not an address")
 	}
 	a, err := stdmail.ParseAddress(s)
-	if err != nil || a.Name != "" || a.Address != s || strings.ContainsAny(s, "<>\" ") {
+	if err != nil || a.Address != s { // parsing drops all that is not the bare address
 		return errors.New("not an address")
 	}
 	return nil

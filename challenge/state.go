@@ -243,7 +243,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			b.until = now.Add(r.blockFor)
 			b.blocks++
 		}
-		rec.setBudgets(in.device, bs)
+		rec.setBudgets(in.device, bs, now)
 		for _, id := range in.auth {
 			rec.setAuth(id, func(a *authState) { a.failures++ })
 		}
@@ -258,7 +258,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			} else {
 				b.giveBack(most)
 			}
-			rec.setBudgets(in.device, bs)
+			rec.setBudgets(in.device, bs, now)
 		}
 		for _, id := range in.auth {
 			rec.setAuth(id, func(a *authState) { a.failures = max(a.failures-1, 0) })
@@ -309,7 +309,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		bs := rec.budgetsOf(in.device, now)
 		b, _ := r.pick(&bs, in.kind)
 		b.reset()
-		rec.setBudgets(in.device, bs)
+		rec.setBudgets(in.device, bs, now)
 		return rec, nil
 
 	case logout:
@@ -339,7 +339,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			return rec, refusedSends
 		}
 		bs.sends.last = now
-		rec.setBudgets(in.device, bs)
+		rec.setBudgets(in.device, bs, now)
 		return rec, nil
 
 	case block:
@@ -418,9 +418,10 @@ func (rec *account) budgetsOf(id deviceID, now time.Time) budgets {
 	return rec.strange
 }
 
-func (rec *account) setBudgets(id deviceID, b budgets) {
-	// No age is asked here: budgetsOf has, and an expired device is only ever written back to itself.
-	if i := slices.IndexFunc(rec.devices, func(d device) bool { return d.id == id }); i >= 0 && id != (deviceID{}) {
+// setBudgets writes to whom budgetsOf read from: an expired device's guesses are strangers' guesses, or it would have a
+// budget that is never spent.
+func (rec *account) setBudgets(id deviceID, b budgets, now time.Time) {
+	if i := rec.known(id, now); i >= 0 {
 		rec.devices = slices.Clone(rec.devices)
 		rec.devices[i].budgets = b
 		return
@@ -433,7 +434,7 @@ func (rec *account) success(id deviceID, now time.Time) {
 	bs := rec.budgetsOf(id, now)
 	bs.password.reset()
 	bs.code.reset()
-	rec.setBudgets(id, bs)
+	rec.setBudgets(id, bs, now)
 }
 
 // remember makes a device known after a full login, or notes that it was seen. The one not seen for longest makes room.
@@ -475,14 +476,14 @@ func (rec *account) disabled(id string) bool { return rec.authOf(id).failures >=
 
 // use takes a proof: its step must be later than the last one used, and the authenticator's failures in a row end here.
 func (rec *account) use(p proofUsed) error {
+	if p.auth != "" && p.step != 0 && p.step <= rec.authOf(p.auth).step {
+		return refusedReplay
+	}
 	for _, id := range p.charged {
 		rec.setAuth(id, func(a *authState) { a.failures = max(a.failures-1, 0) })
 	}
 	if p.auth == "" {
 		return nil
-	}
-	if p.step != 0 && p.step <= rec.authOf(p.auth).step {
-		return refusedReplay
 	}
 	rec.setAuth(p.auth, func(a *authState) {
 		a.failures = 0

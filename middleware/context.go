@@ -27,6 +27,14 @@ func PendingFrom(ctx context.Context) (*challenge.Pending, bool) {
 	return v.session.Pending()
 }
 
+// ClientFrom is [Group.Client] for whoever has only the context of a request that came through one of our handlers.
+func ClientFrom(ctx context.Context) challenge.Client {
+	if v := visitOf(ctx); v != nil {
+		return v.client()
+	}
+	return challenge.Client{}
+}
+
 // Client is who asks, as the machine and the audit see it: what an app's handler gives to methods of [challenge.Logins] such
 // as CheckPassword and LogoutEverywhere.
 func (g *Group) Client(r *http.Request) challenge.Client {

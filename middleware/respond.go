@@ -323,6 +323,10 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 	view := pageView{Error: message, CSRF: a.form.token(), Next: a.next}
 	switch a.at {
 	case atLogin:
+		if _, pending := a.session.Pending(); pending && a.kind == show {
+			b.redirect(v, p.Verify)
+			return
+		}
 		view.Action, view.Username = p.Login, a.name
 		b.page(v, status, pageLogin, view)
 	case atCode:

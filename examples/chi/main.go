@@ -1,0 +1,112 @@
+// Chi is the site of examples/stdlib on a chi router.
+//
+//	go run ./examples/chi
+//
+// It runs on http://127.0.0.1:8080 and tells who can log in there. What you would copy is in this file; package demo holds
+// the flags, the accounts and the pages.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/examples/internal/demo"
+	mfa "github.com/sallyport-go/sallyport/middleware" // chi has a package called middleware, too
+)
+
+func main() { demo.Main(site) }
+
+// site is everything between the server and the pages.
+func site(d *demo.Demo) (http.Handler, error) {
+	// The machine that decides who is somebody. Fields that are zero have strict defaults.
+	logins, err := challenge.New(challenge.Config{
+		Site:         d.Site, // https://acme.example
+		InsecureHTTP: d.InsecureHTTP,
+
+		Users:  d.Accounts, // your table of users
+		Policy: d.Accounts.Policy,
+		Store:  d.Store,
+		Keys:   d.Keys,
+		Factors: []challenge.Factor{ // the first that somebody has is the one asked for
+			&challenge.TOTP{Issuer: "Sallyport demo"},
+			challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
+			&challenge.Email{Sender: d.Mail},
+			&challenge.Recovery{},
+		},
+		Audit: d.Audit,
+
+		PasswordGuesses: d.PasswordGuesses,
+		CodeGuesses:     d.CodeGuesses,
+		BlockFor:        d.BlockFor,
+		CodeTTL:         d.CodeTTL,
+		PendingTTL:      d.PendingTTL,
+		ResendAfter:     d.ResendAfter,
+
+		InsecureUnlimitedSends: d.UnlimitedSends,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Import(context.Background(), logins); err != nil { // authenticators that people have already
+		return nil, err
+	}
+
+	// How it is reached over HTTP.
+	web, err := mfa.New(logins, mfa.Config{
+		Brand:          "Sallyport demo",
+		LoginRate:      d.LoginRate,
+		TrustedProxies: d.TrustedProxies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	api := web.API()
+	pages, err := d.Pages(logins, web)
+	if err != nil {
+		return nil, err
+	}
+
+	r := chi.NewRouter()
+	r.Use(web.AuditLog, web.RateLimit(mfa.ByClient))
+	r.NotFound(pages.NotFound().ServeHTTP)
+
+	// Everybody. Sessions tells the page who is there, if anybody is.
+	r.Group(func(r chi.Router) {
+		r.Use(web.Sessions)
+		r.Handle("/", pages.Home())
+		r.Handle("/outbox", pages.Outbox())
+	})
+
+	// The doors: login, code, enrolment, step-up and logout. They guard themselves.
+	r.Handle("/login", web.Pages())
+	r.Handle("/login/*", web.Pages())
+	r.Handle("/logout", web.Pages())
+
+	// Behind both steps.
+	r.Group(func(r chi.Router) {
+		r.Use(web.RequireSecondFactor)
+		r.Handle("/account", pages.Account())
+		r.Handle("/account/security", pages.Security())
+		r.Handle("/account/security/*", pages.Security())
+		r.Handle("/account/security/sessions/end-all", pages.EndSessions())
+	})
+
+	// Behind a second step of the last five minutes.
+	r.Group(func(r chi.Router) {
+		r.Use(web.RequireFresh(demo.Fresh))
+		r.Handle("/account/transfer", pages.Transfer())
+		r.Post("/account/security/recovery-codes", pages.MakeRecoveryCodes().ServeHTTP)
+	})
+
+	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
+	r.Route("/api", func(r chi.Router) {
+		r.Handle("/login", api.Routes())
+		r.Handle("/login/*", api.Routes())
+		r.Handle("/logout", api.Routes())
+		r.With(api.RequireSecondFactor).Handle("/me", pages.Me())
+	})
+	return r, nil
+}

@@ -1,0 +1,100 @@
+// Stdlib is a site whose pages open after both steps of a login, on the standard library's mux.
+//
+//	go run ./examples/stdlib
+//
+// It runs on http://127.0.0.1:8080 and tells who can log in there. What you would copy is in this file; package demo holds
+// the flags, the accounts and the pages.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/examples/internal/demo"
+	"github.com/sallyport-go/sallyport/middleware"
+)
+
+func main() { demo.Main(site) }
+
+// site is everything between the server and the pages.
+func site(d *demo.Demo) (http.Handler, error) {
+	// The machine that decides who is somebody. Fields that are zero have strict defaults.
+	logins, err := challenge.New(challenge.Config{
+		Site:         d.Site, // https://acme.example
+		InsecureHTTP: d.InsecureHTTP,
+
+		Users:  d.Accounts, // your table of users
+		Policy: d.Accounts.Policy,
+		Store:  d.Store,
+		Keys:   d.Keys,
+		Factors: []challenge.Factor{ // the first that somebody has is the one asked for
+			&challenge.TOTP{Issuer: "Sallyport demo"},
+			challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
+			&challenge.Email{Sender: d.Mail},
+			&challenge.Recovery{},
+		},
+		Audit: d.Audit,
+
+		PasswordGuesses: d.PasswordGuesses,
+		CodeGuesses:     d.CodeGuesses,
+		BlockFor:        d.BlockFor,
+		CodeTTL:         d.CodeTTL,
+		PendingTTL:      d.PendingTTL,
+		ResendAfter:     d.ResendAfter,
+
+		InsecureUnlimitedSends: d.UnlimitedSends,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Import(context.Background(), logins); err != nil { // authenticators that people have already
+		return nil, err
+	}
+
+	// How it is reached over HTTP.
+	web, err := middleware.New(logins, middleware.Config{
+		Brand:          "Sallyport demo",
+		LoginRate:      d.LoginRate,
+		TrustedProxies: d.TrustedProxies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	api := web.API()
+	pages, err := d.Pages(logins, web)
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+
+	// Everybody. Sessions tells the page who is there, if anybody is.
+	mux.Handle("/{$}", web.Sessions(pages.Home()))
+	mux.Handle("/outbox", web.Sessions(pages.Outbox()))
+	mux.Handle("/", pages.NotFound())
+
+	// The doors: login, code, enrolment, step-up and logout. They guard themselves.
+	mux.Handle("/login", web.Pages())
+	mux.Handle("/login/", web.Pages())
+	mux.Handle("/logout", web.Pages())
+
+	// Behind both steps.
+	mux.Handle("/account", web.RequireSecondFactor(pages.Account()))
+	mux.Handle("/account/security", web.RequireSecondFactor(pages.Security()))
+	mux.Handle("/account/security/", web.RequireSecondFactor(pages.Security()))
+	mux.Handle("/account/security/sessions/end-all", web.RequireSecondFactor(pages.EndSessions()))
+
+	// Behind a second step of the last five minutes.
+	fresh := web.RequireFresh(demo.Fresh)
+	mux.Handle("/account/transfer", fresh(pages.Transfer()))
+	mux.Handle("POST /account/security/recovery-codes", fresh(pages.MakeRecoveryCodes()))
+
+	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
+	mux.Handle("/api/login", api.Routes())
+	mux.Handle("/api/login/", api.Routes())
+	mux.Handle("/api/logout", api.Routes())
+	mux.Handle("/api/me", api.RequireSecondFactor(pages.Me()))
+
+	return web.AuditLog(web.RateLimit(middleware.ByClient)(mux)), nil
+}

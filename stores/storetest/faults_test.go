@@ -669,3 +669,78 @@ func TestEachPlantedFaultIsRejectedByItsRules(t *testing.T) {
 		}
 	}
 }
+
+// A second process must be held to the same rules as the first.
+func TestAPeerThatGoesItsOwnWayIsRejected(t *testing.T) {
+	shared := &plain{now: time.Now, m: map[string]item{}, tats: map[string]time.Time{}}
+
+	// Each process locks for itself only, as with a mutex in front of a file.
+	own := func() challenge.Store {
+		var mu sync.Mutex
+		return swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			held, _ := p.Load(nil, key)
+			if (held == nil) != (old == nil) || !bytes.Equal(held, old) {
+				return false, nil
+			}
+			runtime.Gosched()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.put(key, new, end)
+			return true, nil
+		})(shared)
+	}
+
+	// Each process keeps what it has read.
+	caching := func() challenge.Store {
+		var cache sync.Map
+		return faulty{plain: shared,
+			load: func(key string) ([]byte, error) {
+				if v, ok := cache.Load(key); ok {
+					return bytes.Clone(v.([]byte)), nil
+				}
+				v, err := shared.Load(nil, key)
+				cache.Store(key, v)
+				return bytes.Clone(v), err
+			},
+			swap: func(key string, old, new []byte, end time.Time) (bool, error) {
+				cache.Delete(key)
+				return shared.CompareAndSwap(nil, key, old, new, end)
+			},
+		}
+	}
+
+	for _, c := range []struct {
+		name     string
+		open     func() challenge.Store
+		rejected string
+	}{
+		{"a lock of its own", own, "one swap has one winner"},
+		{"a cache of its own", caching, "a load after a swap sees it"},
+	} {
+		for _, r := range rules() {
+			if r.name != c.rejected {
+				continue
+			}
+			rec := &recorder{TB: t}
+			for range 50 {
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					try(rec, Harness{
+						Open: func(testing.TB) challenge.Store { return c.open() },
+						Peer: func(testing.TB, challenge.Store) challenge.Store { return c.open() },
+					}, r)
+				}()
+				<-done
+				if len(rec.failures) > 0 {
+					break
+				}
+			}
+			if len(rec.failures) == 0 {
+				t.Errorf("%s passed the rule %q", c.name, r.name)
+			}
+		}
+	}
+}

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/sallyport-go/sallyport/examples/internal/demo/demotest"
+)
+
+func TestVisitors(t *testing.T) { demotest.Run(t, site) }
+
+func TestProgram(t *testing.T) { demotest.RunProgram(t) }

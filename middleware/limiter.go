@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	smallestGrowth   = 4
+	bucketsPerChunk  = 4       // 416 bytes, a size class of the allocator below those with a header: no rounding up
 	bucketsPerShard  = 256     // on average, when the table is full
 	maxShardBuckets  = 1 << 15 // a slot must fit the low half of an index word
 	smallestIndex    = 16
@@ -176,7 +176,7 @@ type bucketKey [2]uint64
 func (k bucketKey) shard() uint64 { return k[0] >> 32 }
 func (k bucketKey) tag() uint32   { return uint32(k[0]) & (1<<indexTagBits - 1) }
 
-// tokenBucket is one key's bucket, stored in place in a shard's slab.
+// tokenBucket is one key's bucket, stored in place: it is never copied or moved.
 type tokenBucket struct {
 	key        bucketKey
 	emptyUntil time.Duration // from the limiter's base: known to have no token before then
@@ -207,17 +207,22 @@ type sharedBucket struct {
 // limiterShard is a part of the table with a lock of its own. What a decision needs of it fills one cache line, the
 // whole fills two, so that shards do not slow each other down.
 //
-// The buckets lie one after the other in a slab that grows by an eighth. The index is open addressing with linear probing over words of 16 bits
+// The buckets lie in chunks that never move. The index is open addressing with linear probing over words of 16 bits
 // of hash and 16 bits of slot+1; zero is empty. The hash bits are enough to find a word's home, so growing and
 // deleting never look at a bucket.
 type limiterShard struct {
 	mu         sync.Mutex
 	latest     time.Duration // the latest reading, from the limiter's base
 	index      []uint32      // a power of two
-	slab       []tokenBucket // the buckets in use
+	chunks     []*[bucketsPerChunk]tokenBucket
+	n          int           // buckets in use: the slots 0 … n-1
 	hand       int           // the slot at which the search for a refilled bucket goes on
 	noneBefore time.Duration // no bucket of this shard is refilled before then
-	_          [48]byte
+	_          [40]byte
+}
+
+func (s *limiterShard) bucket(slot int) *tokenBucket {
+	return &s.chunks[uint(slot)/bucketsPerChunk][uint(slot)%bucketsPerChunk]
 }
 
 // find returns the bucket of key, or nil.
@@ -232,7 +237,7 @@ func (s *limiterShard) find(key bucketKey) *tokenBucket {
 			return nil
 		}
 		if word>>indexTagBits == tag {
-			if b := &s.slab[word&indexSlotMask-1]; b.key == key {
+			if b := s.bucket(int(word&indexSlotMask) - 1); b.key == key {
 				return b
 			}
 		}
@@ -240,30 +245,30 @@ func (s *limiterShard) find(key bucketKey) *tokenBucket {
 }
 
 // insert gives key a full bucket: an unused one of this shard, else one that has refilled, else, below the cap, one
-// from a larger slab. It returns nil when all are in use.
+// from a new chunk. It returns nil when all are in use.
 func (s *limiterShard) insert(l *limiter, key bucketKey, at time.Duration) *tokenBucket {
-	slot := len(s.slab)
-	grow := slot == cap(s.slab)
-	if grow && slot > 0 {
+	slot := s.n
+	atChunkEnd := s.n == len(s.chunks)*bucketsPerChunk
+	if atChunkEnd && s.n > 0 {
 		// Before growing: so the table follows the number of clients that are active, not of all ever seen.
 		if refilled, ok := s.refilled(l, at, refilledLookups); ok {
 			return s.rename(refilled, key, at+l.every)
 		}
 	}
-	if slot == maxShardBuckets || !l.claim() {
-		if refilled, ok := s.refilled(l, at, slot); ok {
+	if s.n == maxShardBuckets || !l.claim() {
+		if refilled, ok := s.refilled(l, at, s.n); ok {
 			return s.rename(refilled, key, at+l.every)
 		}
 		return nil
 	}
-	if grow {
-		s.growSlab()
+	if atChunkEnd {
+		s.chunks = append(s.chunks, new([bucketsPerChunk]tokenBucket))
 	}
-	s.slab = s.slab[:slot+1]
-	if len(s.slab)*4 > len(s.index)*indexLoadQuarter {
+	s.n++
+	if s.n*4 > len(s.index)*indexLoadQuarter {
 		s.growIndex()
 	}
-	b := &s.slab[slot]
+	b := s.bucket(slot)
 	b.key, b.emptyUntil = key, at
 	b.tokens = *rate.NewLimiter(rate.Every(l.every), l.burst)
 	s.link(key.tag()<<indexTagBits | uint32(slot+1))
@@ -273,7 +278,7 @@ func (s *limiterShard) insert(l *limiter, key bucketKey, at time.Duration) *toke
 
 // rename hands a refilled bucket to another key. Being full it is what a new one would be.
 func (s *limiterShard) rename(slot int, key bucketKey, refills time.Duration) *tokenBucket {
-	b := &s.slab[slot]
+	b := s.bucket(slot)
 	s.unlink(b.key.tag()<<indexTagBits | uint32(slot+1))
 	b.key = key
 	s.link(key.tag()<<indexTagBits | uint32(slot+1))
@@ -292,18 +297,18 @@ func (s *limiterShard) refilled(l *limiter, at time.Duration, limit int) (slot i
 	}
 	now := l.base.Add(at)
 	first := math.MaxFloat64
-	for range min(limit, len(s.slab)) {
+	for range min(limit, s.n) {
 		slot := s.hand
-		if s.hand++; s.hand >= len(s.slab) {
+		if s.hand++; s.hand >= s.n {
 			s.hand = 0
 		}
-		missing := float64(l.burst) - s.slab[slot].tokens.TokensAt(now)
+		missing := float64(l.burst) - s.bucket(slot).tokens.TokensAt(now)
 		if missing <= 0 {
 			return slot, true
 		}
 		first = min(first, missing)
 	}
-	if limit >= len(s.slab) {
+	if limit >= s.n {
 		s.noneBefore = at + tokensToTime(first, l.every)
 	}
 	return 0, false
@@ -337,15 +342,6 @@ func (s *limiterShard) unlink(word uint32) {
 		}
 	}
 	s.index[gap] = 0
-}
-
-// growSlab moves the buckets to a larger slab. Nobody holds the lock inside any of them, since all are used under the
-// shard's only, so they may move.
-func (s *limiterShard) growSlab() {
-	n := len(s.slab)
-	larger := append([]tokenBucket(nil), make([]tokenBucket, n+max(smallestGrowth, n/8))...) // up to a size class
-	copy(larger, s.slab)
-	s.slab = larger[:n]
 }
 
 func (s *limiterShard) growIndex() {

@@ -100,9 +100,6 @@ func TestARefusedClientMayComeBackAfterExactlyRetryAfter(t *testing.T) {
 
 func TestAClockThatRunsBackwardsGivesNothingAway(t *testing.T) {
 	l := mustLimiter(t, time.Minute, 3, 10)
-	for range 3 {
-		l.allow("a", limiterEpoch)
-	}
 	allowed := 0
 	for i := range 100 {
 		at := limiterEpoch.Add(time.Duration(i%2) * -time.Hour) // each pair would refill an hour if it counted
@@ -110,8 +107,8 @@ func TestAClockThatRunsBackwardsGivesNothingAway(t *testing.T) {
 			allowed++
 		}
 	}
-	if allowed != 0 {
-		t.Errorf("%d requests got through on overtaken clock readings", allowed)
+	if allowed != 3 {
+		t.Errorf("%d requests got through on overtaken clock readings, want the burst of 3", allowed)
 	}
 	if ok, _ := l.allow("a", limiterEpoch.Add(time.Minute)); !ok {
 		t.Error("refused although one token has refilled")

@@ -173,12 +173,14 @@ type protocolStep struct {
 	do   func(p *promotion, ctx context.Context) error
 }
 
-// promotionSteps are DESIGN's steps 3 to 6, after the guess was spent and the code compared.
+// promotionSteps are DESIGN's steps 3 to 6, after the guess was spent and the code compared. A new authenticator becomes
+// real after the bind only: an enrolment whose pending login was revoked meanwhile leaves nothing behind (I-02).
 var promotionSteps = []protocolStep{
 	{"use up", (*promotion).useUp},
 	{"consume", (*promotion).consume},
 	{"create", (*promotion).create},
 	{"bind", (*promotion).bindLogin},
+	{"confirm", (*promotion).confirmEnrolled},
 }
 
 var errLostRace = errors.New("challenge: the pending login was used by another request")
@@ -199,15 +201,20 @@ func (p *promotion) run(ctx context.Context, steps []protocolStep) error {
 	return nil
 }
 
-// useUp writes what the right answer used up: a recovery code, a signature counter, or a new authenticator's confirmation.
+// useUp writes what the right answer used up: a recovery code or a signature counter. An enrolment that cannot be confirmed
+// is refused here, before anything has changed.
 func (p *promotion) useUp(ctx context.Context) error {
-	if p.confirm == nil && p.proof.Enrolment == nil {
+	if p.confirm != nil {
+		e, err := p.l.loadEnrolments(ctx, p.account.ID)
+		if err == nil {
+			_, err = p.confirm.apply(e.list)
+		}
+		return err
+	}
+	if p.proof.Enrolment == nil {
 		return nil
 	}
 	return p.l.changeEnrolments(ctx, p.account.ID, func(list []enrolled) ([]enrolled, error) {
-		if p.confirm != nil {
-			return p.confirm.apply(list)
-		}
 		i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == p.proof.Authenticator && v.waits.IsZero() })
 		if i < 0 {
 			return nil, errLostRace
@@ -289,6 +296,14 @@ func (l *Logins) insert(ctx context.Context, s *Session) error {
 func (p *promotion) bindLogin(ctx context.Context) error {
 	_, err := p.l.apply(ctx, p.key, p.bind)
 	return err
+}
+
+// confirmEnrolled makes a new authenticator real. When it fails, the login that it was for goes too.
+func (p *promotion) confirmEnrolled(ctx context.Context) error {
+	if p.confirm == nil {
+		return nil
+	}
+	return p.l.changeEnrolments(ctx, p.account.ID, p.confirm.apply)
 }
 
 // stepUpSteps move a login to a new token. The old one is dead before the new one leaves.

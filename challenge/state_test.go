@@ -143,7 +143,9 @@ func stepped(n int, old, new string, p proofUsed) stepUp {
 }
 
 func threeWrongPasswords() []any { return []any{pw(), pwWrong(), pw(), pwWrong(), pw(), pwWrong()} }
-func threeWrongCodes() []any     { return []any{code(), codeWrong(), code(), codeWrong(), code(), codeWrong()} }
+func threeWrongCodes() []any {
+	return []any{code(), codeWrong(), code(), codeWrong(), code(), codeWrong()}
+}
 
 func in(m deviceID, ins ...any) []any {
 	out := slices.Clone(ins)

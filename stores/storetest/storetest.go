@@ -20,8 +20,8 @@ import (
 
 // Harness says how to reach the store under test.
 type Harness struct {
-	// Open returns the store; each case calls it once. The store need not be empty, since every run draws key names of its
-	// own. What must be closed afterwards belongs in t.Cleanup.
+	// Open returns the store; each case calls it once. The store need not be empty, since every case draws key names of its
+	// own, but the records it makes stay behind: give it a database for tests. What must be closed belongs in t.Cleanup.
 	Open func(t testing.TB) challenge.Store
 
 	// Peer returns one more handle on the data behind a store that came from Open, as a second process would have it. The

@@ -186,12 +186,19 @@ func (g *Group) checkForm(v *visit, r *http.Request) (answer, bool) {
 	if isSafe(r) || r.Header["Upgrade"] != nil {
 		return answer{}, true
 	}
-	if r.Header["X-Csrf-Token"] == nil && hasBody(r) && (isContentType(r, "application/x-www-form-urlencoded") || isContentType(r, "multipart/form-data")) {
+	if r.Header["X-Csrf-Token"] == nil && hasBody(r) {
 		r.Body = http.MaxBytesReader(v.w, r.Body, g.maxForm)
-		if err := r.ParseMultipartForm(g.maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-			if _, big := errors.AsType[*http.MaxBytesError](err); big {
-				return answer{problem: tooLarge}, false
-			}
+		var err error
+		switch {
+		case isContentType(r, "application/x-www-form-urlencoded"):
+			err = r.ParseForm()
+		case isContentType(r, "multipart/form-data"):
+			err = r.ParseMultipartForm(g.maxForm)
+		}
+		if _, big := errors.AsType[*http.MaxBytesError](err); big {
+			return answer{problem: tooLarge}, false
+		}
+		if err != nil {
 			return answer{problem: badRequest}, false
 		}
 	}

@@ -126,13 +126,16 @@ func (store) Commit(string, []byte, time.Time) error { return errForeign }
 func (store) Delete(string) error                    { return errForeign }
 
 // newManager builds the one scs manager: cookie, codec and store right by construction (I-18). HashTokenInStore stays off
-// because the machine hashes; IdleTimeout stays 0 because idle is the machine's, too (I-17).
+// because the machine hashes; IdleTimeout stays 0 because idle is the machine's, too (I-17). It is not made by scs.New, which
+// starts a goroutine for a store that nobody uses; what that would add is a context key that differs from another
+// manager's, and one of ours inside another's is refused in any case.
 func newManager(c *core) *scs.SessionManager {
-	m := scs.New()
-	m.Lifetime = c.logins.Durations().Absolute
-	m.Store = store{c}
-	m.Codec = codec{}
-	m.Cookie = scs.SessionCookie{Name: c.cookies.session, Path: "/", HttpOnly: true, Secure: c.site.Secure, SameSite: http.SameSiteLaxMode}
+	m := &scs.SessionManager{
+		Lifetime: c.logins.Durations().Absolute,
+		Store:    store{c},
+		Codec:    codec{},
+		Cookie:   scs.SessionCookie{Name: c.cookies.session, Path: "/", HttpOnly: true, Secure: c.site.Secure, SameSite: http.SameSiteLaxMode},
+	}
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		v := &visit{core: c, group: &c.browser, parent: r.Context(), w: w, out: w, r: r}
 		v.answer(c.failed(r.Context(), err))
@@ -142,7 +145,7 @@ func newManager(c *core) *scs.SessionManager {
 
 // arrive makes the visit of a request that has none, or finds the one it has.
 func (g *Group) arrive(w http.ResponseWriter, r *http.Request) (v *visit, first bool) {
-	if v := visitOf(r.Context()); v != nil {
+	if v := visitOf(r.Context()); v != nil && v.core == g.core {
 		v.group, v.out = g, w // the innermost answers
 		return v, false
 	}

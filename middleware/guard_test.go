@@ -1,0 +1,190 @@
+package middleware
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+func TestHalfALoginIsAnsweredLikeNobody_I02(t *testing.T) {
+	w := found(t)
+	b := w.browser()
+	b.get("/login")
+	b.want(b.post("/login", "username", "alice", "password", password), 303, "/login/verify")
+	_, a, _ := w.call("POST", "/api/login", "", `{"username":"alice","password":"`+password+`"}`)
+	pending := a["token"].(string)
+	ask := func(method, target, header, value string, upgrade bool) (int, http.Header, string) {
+		r := httptest.NewRequest(method, site+target, nil)
+		r.RequestURI = target
+		if header != "" {
+			r.Header.Set(header, value)
+		}
+		if upgrade {
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "websocket")
+			r.Header.Set("Origin", site)
+		}
+		rec := httptest.NewRecorder()
+		w.root.ServeHTTP(rec, r)
+		h := rec.Header()
+		h.Del("X-Request-Id")
+		return rec.Code, h, rec.Body.String()
+	}
+	same := func(method, target, header, value string, upgrade bool) {
+		t.Helper()
+		status, h, body := ask(method, target, header, value, upgrade)
+		status0, h0, body0 := ask(method, target, "", "", upgrade)
+		// RFC 6750 section 3.1: only a request with a token is told that the token is not good.
+		h.Del("Www-Authenticate")
+		h0.Del("Www-Authenticate")
+		if status != status0 || body != body0 || len(h) != len(h0) || h.Get("Location") != h0.Get("Location") {
+			t.Errorf("%s %s upgrade=%v: %d %v %q, an anonymous client gets %d %v %q", method, target, upgrade, status, h, body, status0, h0, body0)
+		}
+		if status == 200 {
+			t.Errorf("%s %s: let in", method, target)
+		}
+	}
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "get", "PROPFIND"} {
+		for _, target := range []string{"/account", "/account/", "/account/%2e%2e/x", "/account/..%2fx", "/account/a%2fb", "/account/transfer", "/account/passkey"} {
+			for _, upgrade := range []bool{false, true} {
+				same(method, target, "Cookie", sessionCookie+"="+b.cookies[sessionCookie], upgrade)
+			}
+		}
+		for _, target := range []string{"/api/me", "/api/transfer", "/api/passkey", "/api/a%2fb"} {
+			same(method, target, "Authorization", "Bearer "+pending, false)
+		}
+	}
+}
+
+func TestRequirePasswordGivesAPendingWithoutIdentity_I02(t *testing.T) {
+	w := found(t)
+	var login, pending bool
+	w.mux.Handle("/own", w.web.RequirePassword(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, login = Authenticated(r.Context())
+		_, pending = PendingFrom(r.Context())
+	})))
+	w.mux.Handle("/chain", w.web.RequirePassword(w.web.RequireSecondFactor(http.NotFoundHandler())))
+	b := w.browser()
+	b.want(b.get("/own"), 303, "/login?next=%2Fown")
+	b.get("/login")
+	b.post("/login", "username", "alice", "password", password)
+	b.want(b.get("/own"), 200, "")
+	if login || !pending {
+		t.Error("half a login:", login, pending)
+	}
+	b.want(b.get("/chain"), 303, "/login?next=%2Fchain")
+	b.get("/login/verify")
+	b.want(b.post("/login/verify", "code", b.code()), 303, "/account")
+	b.want(b.get("/own"), 200, "")
+	if !login || pending {
+		t.Error("a finished login:", login, pending)
+	}
+	b.want(b.get("/chain"), 404, "")
+}
+
+func TestFreshWithinNothingLetsNobodyThrough_I19(t *testing.T) {
+	w := found(t)
+	token := w.bearer()
+	for _, h := range []http.Handler{w.api.RequireFresh(0)(http.NotFoundHandler()), w.api.RequireFresh(-time.Hour)(http.NotFoundHandler()), w.api.RequireFactor()(http.NotFoundHandler())} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code != 401 {
+			t.Error(rec.Code)
+		}
+	}
+}
+
+func TestAStoreInErrorDenies_I20(t *testing.T) {
+	w := found(t)
+	token := w.bearer()
+	b := w.browser().login()
+	w.store.failLoad.set(errTest)
+	if status, a, _ := w.call("GET", "/api/me", token, ""); status != 503 || a["type"] != "urn:sallyport:problem:unavailable" {
+		t.Error(status, a)
+	}
+	b.want(b.get("/account"), 503, "")
+	b.want(b.get("/"), 503, "")
+	if strings.Contains(b.page, errTest.Error()) || !strings.Contains(w.log.String(), errTest.Error()) {
+		t.Error("the reason belongs into the log and nowhere else")
+	}
+	if w.web.Counts().Failures != 3 {
+		t.Error(w.web.Counts())
+	}
+	w.store.failLoad.set(nil)
+	if status, _, _ := w.call("GET", "/api/me", token, ""); status != 200 {
+		t.Error(status)
+	}
+}
+
+func TestOneLoadForAGuardedRequestAndNoneWithoutAToken(t *testing.T) {
+	w := found(t)
+	b := w.browser().login()
+	for _, c := range []struct {
+		name, cookie string
+		loads        int64
+	}{{"a login", b.cookies[sessionCookie], 1}, {"nobody", "", 0}, {"what cannot be a token", "x", 0}, {"an unknown token", strings.Repeat("A", 43), 1}} {
+		loads, swaps := w.store.loads.Load(), w.store.swaps.Load()
+		fresh := w.browser()
+		if c.cookie != "" {
+			fresh.cookies[sessionCookie] = c.cookie
+		}
+		fresh.get("/account")
+		if got := w.store.loads.Load() - loads; got != c.loads || w.store.swaps.Load() != swaps {
+			t.Errorf("%s: %d loads, %d writes", c.name, got, w.store.swaps.Load()-swaps)
+		}
+	}
+}
+
+func TestAFlagInTheAppsTableHoldsWithinAMinute_I16(t *testing.T) {
+	w := found(t)
+	b := w.browser().login()
+	w.Users.Change("1", func(a *challenge.Account) { a.Disabled = true })
+	w.Clock.Advance(time.Minute)
+	b.want(b.get("/account"), 303, "/login?next=%2Faccount")
+	if w.Audit.Count(audit.SessionEnded) != 1 {
+		t.Error(w.Audit.Events())
+	}
+}
+
+func TestIdleAndAbsoluteEnds_I17(t *testing.T) {
+	w := found(t)
+	idle := w.browser().login()
+	w.Clock.Advance(time.Hour)
+	idle.want(idle.get("/account"), 303, "/login?next=%2Faccount")
+	busy := w.browser().login()
+	for range 29 {
+		w.Clock.Advance(50 * time.Minute)
+		busy.get("/account")
+	}
+	busy.want(busy.get("/account"), 303, "/login?next=%2Faccount")
+}
+
+func TestAGuardedAnswerIsNotStoredUnlessTheHandlerSaysSo_I24(t *testing.T) {
+	b := found(t).browser().login()
+	if got := b.get("/account").Header["Cache-Control"]; len(got) != 1 || got[0] != "no-store" {
+		t.Error(got)
+	}
+	if got := b.get("/account").Header.Get("Vary"); got != "Cookie" {
+		t.Error(got)
+	}
+}
+
+func TestAnAPIGuardInsideSessionsRefusesRatherThanMixPrincipals(t *testing.T) {
+	w := found(t)
+	h := w.web.Sessions(w.api.RequireSecondFactor(http.NotFoundHandler()))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+w.bearer())
+	r.Header.Set("Cookie", sessionCookie+"="+w.browser().login().cookies[sessionCookie])
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	if rec.Code != 503 {
+		t.Error(rec.Code)
+	}
+}

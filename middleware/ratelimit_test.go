@@ -1,0 +1,214 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+func TestLoginPostsAreLimitedByClientBrowserAndProgramTogether(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 5 })
+	b := w.browser()
+	b.addr = "198.51.100.7:1" // the programs' address
+	b.get("/login")
+	for range 3 {
+		b.want(b.post("/login", "username", "x", "password", "y"), 401, "")
+	}
+	for range 2 {
+		if status, _, _ := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`); status != 401 {
+			t.Fatal(status)
+		}
+	}
+	w.Audit.Take()
+	status, a, h := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`)
+	if status != 429 || a["type"] != "urn:sallyport:problem:rate-limited" || h.Get("Retry-After") == "" {
+		t.Error(status, a, h)
+	}
+	w.wantEvents(audit.LimitHit)
+	b.want(b.post("/login", "username", "x", "password", "y"), 429, "")
+	b.want(b.get("/login"), 200, "") // only credentials count
+	if status, _, _ := w.call("POST", "//api/login", "", `{}`); status == 401 {
+		t.Error("another spelling of the path is not limited:", status)
+	}
+	if status, _, _ := w.call("GET", "/api/me", "", "", "Authorization", basicHeader("reports", password)); status != 429 {
+		t.Error("Basic that has to be verified:", status)
+	}
+	other := w.browser()
+	other.get("/login")
+	other.want(other.post("/login", "username", "x", "password", "y"), 401, "")
+}
+
+func TestKnownBasicCredentialsDoNotCount(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 3 })
+	for i := range 30 {
+		if status, a, _ := w.call("GET", "/api/me", "", "", "Authorization", basicHeader("reports", password)); status != 200 {
+			t.Fatal(i, status, a)
+		}
+	}
+	for range 2 {
+		w.call("GET", "/api/me", "", "", "Authorization", basicHeader("reports", "wrong"))
+	}
+	if status, _, _ := w.call("GET", "/api/me", "", "", "Authorization", basicHeader("reports", "wrong")); status != 429 {
+		t.Error(status)
+	}
+}
+
+func TestRoutesLimitThemselvesWithoutARateLimitAround_I19(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 2 })
+	w.root = w.mux
+	for i, want := range []int{401, 401, 429} {
+		if status, _, _ := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`); status != want {
+			t.Error(i, status)
+		}
+	}
+}
+
+func TestAnOfficeBehindOneAddressIsNotStoppedByOneOfItsOwn_I11(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 5 })
+	owner := w.browser().loginDave()
+	stranger := w.browser()
+	stranger.get("/login")
+	for range 5 {
+		stranger.post("/login", "username", "x", "password", "y")
+	}
+	stranger.want(stranger.post("/login", "username", "x", "password", "y"), 429, "")
+	owner.get("/login")
+	owner.want(owner.post("/login", "username", "dave", "password", password), 303, "/account")
+	// The cookie helps its own account only, and it has a budget, too.
+	stranger.cookies[sessionCookie+"-device"] = owner.cookies[sessionCookie+"-device"]
+	stranger.want(stranger.post("/login", "username", "alice", "password", "y"), 429, "")
+	for range 10 {
+		stranger.post("/login", "username", "dave", "password", "y")
+	}
+	stranger.want(stranger.post("/login", "username", "dave", "password", "y"), 429, "")
+}
+
+func TestALimitByAccountReadsTheBodyAndLeavesItWhole(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 2 })
+	w.root = w.web.RateLimit(ByAccount)(w.mux)
+	for _, name := range []string{"alice", "Alice"} {
+		if status, a, _ := w.call("POST", "/api/login", "", `{"username":"`+name+`","password":"`+password+`"}`); status != 200 {
+			t.Fatal(status, a)
+		}
+	}
+	if status, _, _ := w.call("POST", "/api/login", "", `{"username":"ALICE","password":"`+password+`"}`); status != 429 {
+		t.Error(status)
+	}
+	if status, _, _ := w.call("POST", "/api/login", "", `{"username":"`+strings.Repeat("a", 20<<10)+`"}`); status != 413 {
+		t.Error("a body that is too large:", status)
+	}
+}
+
+func TestForwardedHeadersCountOnlyFromProxies_I22(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) {
+		c.LoginRate, c.TrustedProxies = 1, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	})
+	ask := func(peer, forwarded string) int {
+		r := httptest.NewRequest("POST", site+"/api/login", strings.NewReader(`{"username":"x","password":"y"}`))
+		r.RemoteAddr = peer
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-For", forwarded)
+		rec := httptest.NewRecorder()
+		w.root.ServeHTTP(rec, r)
+		return rec.Code
+	}
+	for i, want := range []int{401, 429, 429} {
+		if got := ask("192.0.2.1:1", fmt.Sprintf("198.51.100.%d", i)); got != want {
+			t.Error("a stranger's header counted:", got)
+		}
+	}
+	for i := range 3 {
+		if got := ask("203.0.113.9:1", fmt.Sprintf("198.51.100.%d", 100+i)); got != 401 {
+			t.Error("a proxy's header did not count:", got)
+		}
+	}
+	if got := w.Audit.Events()[0].Client.String(); got != "192.0.2.1" {
+		t.Error(got)
+	}
+}
+
+// wall is a shared limiter that can fail.
+type wall struct {
+	watchedStore
+	taken int
+	err   error
+}
+
+func (*wall) Volatile() bool { return false }
+
+func (s *wall) Take(context.Context, string, time.Duration, int) (bool, time.Duration, error) {
+	s.taken++
+	return s.taken <= 3, 7 * time.Second, s.err
+}
+
+// lame is a shared store that cannot count.
+type lame struct{ inner challenge.Store }
+
+func (l lame) Load(ctx context.Context, key string) ([]byte, error) { return l.inner.Load(ctx, key) }
+func (l lame) CompareAndSwap(ctx context.Context, key string, old, new []byte, end time.Time) (bool, error) {
+	return l.inner.CompareAndSwap(ctx, key, old, new, end)
+}
+
+func TestASharedStoreCountsForAllProcesses(t *testing.T) {
+	s := new(wall)
+	w := found(t, func(c *challenge.Config, _ *Config) { s.Clock = c.Clock; c.Store = s })
+	for i, want := range []int{401, 401, 401, 429} {
+		status, _, h := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`)
+		if status != want || status == 429 && h.Get("Retry-After") != "7" {
+			t.Error(i, status, h)
+		}
+	}
+	s.err = errTest // a stricter limit of this process: 20/4
+	for i := range 5 {
+		if status, _, _ := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`); status != 401 {
+			t.Error(i, status)
+		}
+	}
+	if status, _, _ := w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`); status != 429 {
+		t.Error("with the shared limit down nothing is limited:", status)
+	}
+}
+
+func TestALimitOfTheAppsOwn(t *testing.T) {
+	w := found(t)
+	limit, err := w.web.RateLimitRequests("search", func(dst []byte, s *Subject) []byte { return append(dst, s.Request.URL.RawQuery...) }, Rate{Requests: 2, Per: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := limit(http.NotFoundHandler())
+	for i, want := range []int{404, 404, 429} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest("GET", "/?a", nil))
+		if rec.Code != want {
+			t.Error(i, rec.Code)
+		}
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/?b", nil))
+	if rec.Code != 404 {
+		t.Error(rec.Code)
+	}
+	for _, r := range []Rate{{}, {Requests: -1, Per: 1}, {Requests: 1}, {Requests: 1, Per: time.Hour, Burst: -1}} {
+		if _, err := w.web.RateLimitRequests("x", ByClient, r); err == nil {
+			t.Errorf("%+v was taken", r)
+		}
+	}
+}
+
+func TestARateLimitInFrontOfOtherRequestsCostsNothing(t *testing.T) {
+	w := found(t)
+	h := w.web.RateLimit(ByClient)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequest("GET", "/account", nil)
+	rw := discard{http.Header{}}
+	if n := testing.AllocsPerRun(100, func() { h.ServeHTTP(rw, r) }); n != 0 {
+		t.Error(n, "allocations")
+	}
+}

@@ -131,6 +131,10 @@ func TestI13I20AfterAFailureNobodyKnowsTheCode(t *testing.T) {
 			closed("sender in error")
 
 			box.err = nil
+			if err := f.Begin(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			before = []byte(box.last().Code)
 			a.random = brokenRandom(0)
 			if err := f.Begin(t.Context(), a); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("no randomness: %v", err)

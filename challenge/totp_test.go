@@ -300,6 +300,19 @@ func TestTOTPEnrolment(t *testing.T) {
 	if err != nil || img.Bounds().Dx() < 256 || img.Bounds().Dx() != img.Bounds().Dy() {
 		t.Errorf("QR image: %v", err)
 	}
+	// ISO/IEC 18004 asks for four modules of white around the code; a finder pattern is seven wide.
+	dark := func(x, y int) bool { r, _, _, _ := img.At(x, y).RGBA(); return r < 0x8000 }
+	left := 0
+	for left < img.Bounds().Dx() && !dark(left, left) {
+		left++
+	}
+	width := 0
+	for dark(left+width, left) {
+		width++
+	}
+	if width < 7*4 || left < 4*width/7 {
+		t.Errorf("a finder pattern of %d pixels, %d from the edge", width, left)
+	}
 	if s := fmt.Sprintf("%v %+v %#v %s %d", e, e, e, e, e); strings.Contains(s, e.Key[:4]) {
 		t.Error("an enrolment prints its secret")
 	}

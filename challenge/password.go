@@ -170,6 +170,11 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 	if refused != nil && !errors.As(refused, new(refusal)) {
 		return firstFactor{}, refused
 	}
+	if refused != nil {
+		if err := l.idle(ctx, key, spent.before); err != nil {
+			return firstFactor{}, err
+		}
+	}
 	account, err := l.users.ByID(ctx, id)
 	switch known := a.ID != ""; {
 	case err != nil && !errors.Is(err, ErrUnknown):
@@ -182,6 +187,13 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 
 	if refused != nil { // nothing is evaluated, and it costs the same
 		if _, err := l.match(ctx, Account{}, password); err != nil {
+			return firstFactor{}, err
+		}
+		rec, err := l.peek(ctx, key)
+		if err == nil {
+			err = l.idle(ctx, key, rec)
+		}
+		if err != nil {
 			return firstFactor{}, err
 		}
 		b := spent.after.budgetsOf(device, now).password
@@ -244,6 +256,15 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 	}
 	// The epoch is that of the spend: a password changed since then makes what follows void.
 	return firstFactor{account: a, epoch: spent.after.epoch, device: device}, nil
+}
+
+// idle writes a record as it is: a guess that is refused costs the store what one that is spent and settled does (I-10).
+func (l *Logins) idle(ctx context.Context, key string, rec account) error {
+	raw := rec.encode()
+	if _, err := l.accounts.CompareAndSwap(ctx, key, raw, raw, time.Time{}); err != nil {
+		return unavailable("store", err)
+	}
+	return nil
 }
 
 // match asks who checks passwords; a panic denies.

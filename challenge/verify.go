@@ -209,7 +209,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		return Outcome{}, errors.Join(ErrNoPending, l.Record(ctx, event(audit.NoPendingLogin, audit.Failure, c, a, "", "")))
 	}
 	if in.LoginID != "" && in.LoginID != p.ID {
-		return Outcome{}, ErrOtherLogin
+		return Outcome{}, l.otherLogin(ctx, c, Account{ID: p.account, Name: p.name})
 	}
 	who := Account{ID: p.account, Name: p.name}
 	ctx, cancel := detached(ctx)
@@ -279,6 +279,11 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	return out, nil
 }
 
+// otherLogin refuses a form that names another login than the session's.
+func (l *Logins) otherLogin(ctx context.Context, c Client, a Account) error {
+	return errors.Join(ErrOtherLogin, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "", "form of another login")))
+}
+
 var errPolicy = errors.New("challenge: policy asks for another factor")
 
 // again asks Users and Policy just before a promotion.
@@ -335,6 +340,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 			}
 		}
 		p.bind.remember = deviceOf(p.account.ID, device)
+		p.login.device = p.bind.remember // from here on it is a device the account has used before (I-11)
 	}
 	if err := p.run(ctx, l.promotionSteps); err != nil {
 		return Outcome{}, l.lost(ctx, c, p.account, err)
@@ -479,7 +485,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 			err = errors.Join(err, refused(audit.CodeGuessesSpent, "now blocked", nil))
 		}
 		for _, id := range t.charged {
-			if is := settled.after.authOf(id).failures; is == maxFailures {
+			if spent.after.authOf(id).failures == maxFailures { // it was this guess, and not one that ran beside it
 				err = errors.Join(err, refused(audit.FactorDisabled, fmt.Sprintf("%d wrong answers in a row", maxFailures), nil))
 			}
 		}
@@ -519,7 +525,7 @@ func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, meth
 		return Outcome{}, errors.Join(ErrNoPending, l.Record(ctx, event(audit.NoPendingLogin, audit.Failure, c, Account{}, "", "")))
 	}
 	if loginID != "" && loginID != p.ID {
-		return Outcome{}, ErrOtherLogin
+		return Outcome{}, l.otherLogin(ctx, c, Account{ID: p.account, Name: p.name})
 	}
 	if method == "" {
 		method = p.Prompt.Method

@@ -405,6 +405,8 @@ func (l *Logins) standing(ctx context.Context, c Client, login *Login) (reason s
 		return "", unavailable("users", err)
 	case a.Disabled:
 		return "account disabled", nil
+	case a.Service:
+		return "service account", nil
 	}
 	v, err := l.verdict(ctx, a, c)
 	if err != nil {

@@ -42,7 +42,7 @@ type Config struct {
 
 	PasswordGuesses int           // zero means 3
 	CodeGuesses     int           // zero means 3
-	BlockFor        time.Duration // zero means 5 minutes
+	BlockFor        time.Duration // zero means 5 minutes; a year is the most
 
 	CodeTTL    time.Duration // of a sent code; zero means 10 minutes, which is also the most (NIST SP 800-63B-4 section 3.1.3.2)
 	PendingTTL time.Duration // of a pending login; zero means 10 minutes, which is also the most
@@ -178,11 +178,11 @@ func New(c Config) (*Logins, error) {
 			refuse("Config.%s is negative: give a positive duration, or 0 for the default of %v", name, fallback)
 		case *v == 0:
 			*v = fallback
-		case most > 0 && *v > most:
+		case *v > most:
 			refuse("Config.%s is %v: the most is %v", name, *v, most)
 		}
 	}
-	lasts("BlockFor", &c.BlockFor, 5*time.Minute, 0)
+	lasts("BlockFor", &c.BlockFor, 5*time.Minute, 365*24*time.Hour)
 	lasts("CodeTTL", &c.CodeTTL, 10*time.Minute, 10*time.Minute)
 	lasts("PendingTTL", &c.PendingTTL, 10*time.Minute, 10*time.Minute)
 	lasts("ResendAfter", &c.ResendAfter, 30*time.Second, time.Hour)

@@ -124,7 +124,7 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		return Outcome{}, err
 	}
 	if in.LoginID != "" && in.LoginID != login.ID {
-		return Outcome{}, ErrOtherLogin
+		return Outcome{}, l.otherLogin(ctx, c, sub.account)
 	}
 	p := &promotion{slot: s.slot, pending: s, account: sub.account, login: *login, guess: codeGuess,
 		bind: bind{epoch: login.epoch, device: login.device}}
@@ -172,8 +172,11 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		}
 		return Outcome{}, err
 	}
+	if err := l.Record(ctx, event(audit.SteppedUp, audit.Success, c, sub.account, method, "")); err != nil {
+		return Outcome{}, errors.Join(err, l.endLogin(ctx, out.Session)) // AuditRequired: nobody gets the new token, and the old one is dead
+	}
 	out.Notice = notice
-	return out, l.Record(ctx, event(audit.SteppedUp, audit.Success, c, sub.account, method, ""))
+	return out, nil
 }
 
 func (l *Logins) stepUp(ctx context.Context, c Client, p *promotion) (Outcome, error) {

@@ -15,6 +15,9 @@ const (
 	maxCodeBytes = 64           // of the code header
 )
 
+// blanks are what net/http trims off cookies.
+const blanks = " \t\r\n"
+
 // credentialKind is the one way in which a request says who it is.
 type credentialKind uint8
 
@@ -46,10 +49,10 @@ func cookieValue(r *http.Request, name string) (value string, n int) {
 		for len(line) > 0 {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
-			part = strings.Trim(part, " \t")
-			if key, v, found := strings.Cut(part, "="); found && key == name {
+			key, v, _ := strings.Cut(part, "=")
+			if strings.Trim(key, blanks) == name {
 				n++
-				value = v
+				value = strings.Trim(v, blanks)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -45,3 +46,5 @@ func codeOf(t testing.TB, secret string, now time.Time) string {
 }
 
 func queryOf(s string) string { return url.QueryEscape(s) }
+
+func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -137,8 +137,11 @@ func newManager(c *core) *scs.SessionManager {
 		Cookie:   scs.SessionCookie{Name: c.cookies.session, Path: "/", HttpOnly: true, Secure: c.site.Secure, SameSite: http.SameSiteLaxMode},
 	}
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		v := &visit{core: c, group: &c.browser, parent: r.Context(), w: w, out: w, r: r}
-		v.answer(c.failed(r.Context(), err))
+		v := visitOf(r.Context())
+		if v == nil {
+			v = &visit{core: c, group: &c.browser, parent: r.Context(), w: w, r: r}
+		}
+		v.discard(err)
 	}
 	return m
 }
@@ -303,14 +306,18 @@ func (v *visit) commit() bool {
 	token, _, err := v.core.manager.Commit(v.ctx)
 	v.committing = false
 	if err != nil {
-		v.failed = true
-		clear(v.w.Header())
-		v.out = v.w
-		v.tell(v.core.failed(v.parent, err))
+		v.discard(err)
 		return false
 	}
 	if v.created {
 		v.core.manager.WriteSessionCookie(v.ctx, v.w, token, v.session.Expires())
 	}
 	return true
+}
+
+// discard answers with a failure, past everything that stands around the visit, and drops what the handler has to say.
+func (v *visit) discard(err error) {
+	v.committed, v.failed, v.out = true, true, v.w
+	clear(v.w.Header())
+	v.tell(v.core.failed(v.parent, err))
 }

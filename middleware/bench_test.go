@@ -1,0 +1,63 @@
+package middleware
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+)
+
+// handWritten is the floor: a cookie, its SHA-256, a map under a lock, and nothing else.
+type handWritten struct {
+	mu   sync.RWMutex
+	live map[[32]byte]string
+}
+
+func (f *handWritten) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := r.Cookie(sessionCookie)
+		if err != nil {
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+			return
+		}
+		f.mu.RLock()
+		_, ok := f.live[sha256.Sum256([]byte(c.Value))]
+		f.mu.RUnlock()
+		if !ok {
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// BenchmarkGuardedGet holds a guard with every check (session, both factors, idle and absolute end) against the floor.
+func BenchmarkGuardedGet(b *testing.B) {
+	w := found(b)
+	c := w.browser().login().cookies[sessionCookie]
+	floor := &handWritten{live: map[[32]byte]string{sha256.Sum256([]byte(c)): "alice"}}
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, v := range []struct {
+		name   string
+		h      http.Handler
+		cookie string
+	}{
+		{"floor/login", floor.guard(page), c}, {"ours/login", w.web.RequireSecondFactor(page), c},
+		{"floor/anonymous", floor.guard(page), ""}, {"ours/anonymous", w.web.RequireSecondFactor(page), ""},
+		{"ours/anonymous-api", w.api.RequireSecondFactor(page), ""},
+	} {
+		b.Run(v.name, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "/account", nil)
+			if v.cookie != "" {
+				r.Header.Set("Cookie", sessionCookie+"="+v.cookie)
+			}
+			rw := discard{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(rw.h)
+				v.h.ServeHTTP(rw, r)
+			}
+		})
+	}
+}

@@ -29,6 +29,7 @@ type Attempt struct {
 	random  io.Reader
 	context string // binds a sent code to account, pending login, purpose and factor
 	sent    sentCode
+	posed   posed
 	maxTTL  time.Duration
 }
 
@@ -37,6 +38,17 @@ type sentCode struct {
 	mac []byte
 	end time.Time
 }
+
+// posed is a challenge that a factor has set: what it keeps of it, and what the client gets. Neither is a secret.
+type posed struct{ state, options []byte }
+
+// SetChallenge keeps what a factor needs to verify an answer that is made for this prompt only, such as a signature over a
+// nonce (WebAuthn). state comes back to Verify once: the machine takes it out of the session before Verify sees it, so an
+// answer cannot be shown twice. options are handed to the client as they are. Neither may hold a secret.
+func (a *Attempt) SetChallenge(state, options []byte) { a.posed = posed{state, options} }
+
+// Challenge is the state that SetChallenge kept; nil when there is none, or when it was taken before.
+func (a *Attempt) Challenge() []byte { return a.posed.state }
 
 // Digits draws a code of n decimal digits, leading zeros included, evenly, from the injected source of randomness.
 func (a *Attempt) Digits(n int) (Code, error) {

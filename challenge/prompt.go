@@ -54,6 +54,7 @@ func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*A
 		a.context = string(joined(s.account.ID, string(p.codeID[:]), string(s.purpose), f.Name()))
 		if p.Method == f.Name() {
 			a.sent = sentCode{mac: p.mac, end: p.Expires}
+			a.posed.state = p.state
 		}
 	}
 	return a, nil
@@ -239,6 +240,9 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	}
 	if a.sent.mac != nil {
 		p.mac, p.Expires, p.SentAt = a.sent.mac, a.sent.end, a.Now
+	}
+	if p.state, p.Options = a.posed.state, a.posed.options; p.state != nil {
+		p.Expires = a.Now.Add(l.durations.Code)
 	}
 	return p, nil, l.Record(ctx, event(audit.CodeCreated, audit.Success, s.client, s.account, method, ""))
 }

@@ -145,9 +145,11 @@ type Prompt struct {
 	SentAt   time.Time // zero: no code exists
 	Expires  time.Time // of the code
 	ResendAt time.Time // when the next code can be asked for
+	Options  []byte    // what the factor poses to the client, such as WebAuthn's request options in JSON; not a secret
 
 	codeID recordID
 	mac    []byte
+	state  []byte // of a challenge; taken before it is verified
 }
 
 // Format shows the method only.
@@ -239,6 +241,8 @@ func encodePrompt(e *encoder, p *Prompt) {
 	e.time(p.ResendAt)
 	e.fixed(p.codeID[:])
 	e.bytes(p.mac)
+	e.bytes(p.state)
+	e.bytes(p.Options)
 }
 
 func decodePrompt(d *decoder, p *Prompt) {
@@ -255,6 +259,8 @@ func decodePrompt(d *decoder, p *Prompt) {
 	p.ResendAt = d.time()
 	p.codeID = d.id()
 	p.mac = d.bytes()
+	p.state = d.bytes()
+	p.Options = d.bytes()
 }
 
 func encodeMethods(e *encoder, ms []Method) {

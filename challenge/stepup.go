@@ -143,7 +143,7 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		if prompt.Method == "" {
 			prompt.Method = methods[0]
 		}
-		try = &guessTry{l: l, subject: &sub, prompt: &prompt, allowed: methods,
+		try = &guessTry{l: l, subject: &sub, prompt: &prompt, allowed: methods, session: s,
 			spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, login: true}}
 		dctx, cancel := detached(ctx)
 		defer cancel()

@@ -227,7 +227,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	if err != nil {
 		return Outcome{}, err
 	}
-	try := guessTry{l: l, subject: &sub, prompt: &p.Prompt, allowed: p.Methods, confirming: p.enrolling,
+	try := guessTry{l: l, subject: &sub, prompt: &p.Prompt, allowed: p.Methods, confirming: p.enrolling, session: s,
 		spend: spend{kind: codeGuess, device: p.device, epoch: p.epoch, blocks: p.blocks}}
 	if p.Stage == StageEnrol {
 		in.Method = p.Prompt.Method
@@ -395,6 +395,7 @@ type guessTry struct {
 	allowed    []string
 	confirming string // id of the new authenticator, while enrolling
 	spend      spend
+	session    *Session // whose prompt is taken before a challenge is verified
 
 	method  string
 	charged []string
@@ -440,6 +441,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 			return Proof{}, refused(audit.CredentialRefused, "code expired", ErrCodeExpired)
 		}
 	}
+	if a.posed.state != nil && !a.Now.Before(t.prompt.Expires) {
+		return Proof{}, refused(audit.CredentialRefused, "challenge expired", ErrCodeExpired)
+	}
 	t.charged = charged(f, a)
 	t.spend.auth = t.charged
 	spent, err := l.apply(ctx, accountKey(s.account.ID), t.spend)
@@ -460,6 +464,12 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		return Proof{}, err
 	}
 
+	if a.posed.state != nil {
+		if err := t.take(ctx); err != nil {
+			t.settle(ctx, false) // nothing was compared
+			return Proof{}, refused(audit.CredentialRefused, "challenge used by another request", err)
+		}
+	}
 	proof, err := verify(ctx, f, a, answer)
 	t.notice = clip(a.Info, 2048)
 	switch {
@@ -493,6 +503,30 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	default: // the factor itself failed: the guess stays spent, nobody is let in
 		return Proof{}, errors.Join(unavailable("factor "+t.method, errFactor), l.Record(ctx, event(audit.CredentialRefused, audit.Failure, s.client, s.account, t.method, "factor failed")))
 	}
+}
+
+// take takes the challenge out of the session, once: whoever finds it gone has an answer that was shown before.
+func (t *guessTry) take(ctx context.Context) error {
+	want := t.prompt.state
+	if t.session == nil {
+		return ErrNoCode
+	}
+	taken := false
+	err := t.l.rewrite(ctx, t.session, func(s *Session) {
+		p := &s.pending.Prompt
+		if s.kind == kindLogin {
+			p = &s.login.prompt
+		}
+		taken = string(p.state) == string(want) && len(want) > 0
+		if taken {
+			p.state, p.Options = nil, nil
+		}
+	})
+	switch {
+	case errors.Is(err, ErrEnded), err == nil && !taken:
+		return ErrNoCode
+	}
+	return err
 }
 
 var errFactor = errors.New("it failed") // its own words may hold what was typed

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"crypto/sha256"
 	"net/http"
 	"net/http/httptest"
@@ -8,7 +9,7 @@ import (
 	"testing"
 )
 
-// handWritten is the floor: a cookie, its SHA-256, a map under a lock, and nothing else.
+// handWritten is the floor: a cookie, its SHA-256, a map under a lock, and the name in the context.
 type handWritten struct {
 	mu   sync.RWMutex
 	live map[[32]byte]string
@@ -22,15 +23,17 @@ func (f *handWritten) guard(next http.Handler) http.Handler {
 			return
 		}
 		f.mu.RLock()
-		_, ok := f.live[sha256.Sum256([]byte(c.Value))]
+		name, ok := f.live[sha256.Sum256([]byte(c.Value))]
 		f.mu.RUnlock()
 		if !ok {
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), floorKey{}, name)))
 	})
 }
+
+type floorKey struct{}
 
 // BenchmarkGuardedGet holds a guard with every check (session, both factors, idle and absolute end) against the floor.
 func BenchmarkGuardedGet(b *testing.B) {

@@ -153,7 +153,7 @@ func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 		}
 		return answer{}, true
 	}
-	v.session = new(challenge.Session)
+	v.session = nobody
 	// A browser keeps Basic credentials and sends them with any site's form; a form cannot have this type.
 	if !isSafe(r) && (hasBody(r) || r.Method == http.MethodPost) && !isContentType(r, "application/json") {
 		return answer{problem: wrongType}, false

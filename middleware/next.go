@@ -26,12 +26,15 @@ func localPath(target string) bool {
 			return false
 		}
 	}
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || u.Fragment != "" || strings.Contains(target, "#") {
+	raw, _, _ := strings.Cut(target, "?")
+	if !isClean(raw) || strings.Contains(target, "#") {
 		return false
 	}
-	raw, _, _ := strings.Cut(target, "?")
-	return isClean(raw) && isClean(u.Path)
+	if !strings.Contains(raw, "%") { // one slash and then none of what a scheme, host or fragment needs
+		return true
+	}
+	u, err := url.Parse(target)
+	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && u.Opaque == "" && isClean(u.Path)
 }
 
 // isClean reports whether a path has no empty and no dot segments; a slash at its end is fine.

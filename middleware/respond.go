@@ -145,7 +145,7 @@ func (v *visit) tell(a answer) {
 		v.core.counts.failures.Add(1)
 	}
 	h := v.out.Header()
-	h["Cache-Control"] = []string{"no-store"}
+	h["Cache-Control"] = noStore
 	addVary(h, v.group.guards)
 	if a.wait > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((a.wait+time.Second-1)/time.Second), 10))
@@ -176,6 +176,10 @@ var (
 	varyCookie = []string{"Cookie"}
 	varyBoth   = []string{"Cookie, Authorization"}
 	noStore    = []string{"no-store"}
+	sameOrigin = []string{"same-origin"}
+	noSniff    = []string{"nosniff"}
+	deny       = []string{"DENY"}
+	htmlType   = []string{"text/html; charset=utf-8"}
 )
 
 // deliver hands a cookie session's new token to the browser, and draws a new form token with it (I-03).
@@ -384,21 +388,22 @@ func (b browser) page(v *visit, status int, name string, view pageView) {
 		body.WriteString(http.StatusText(status))
 	}
 	h := v.out.Header()
-	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+	h["Content-Type"] = htmlType
 	h["Content-Language"] = []string{lang}
 	h["Content-Security-Policy"] = b.csp
-	h["X-Frame-Options"] = []string{"DENY"}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
-	h["Referrer-Policy"] = []string{"same-origin"}
+	h["X-Frame-Options"] = deny
+	h["X-Content-Type-Options"] = noSniff
+	h["Cross-Origin-Opener-Policy"] = sameOrigin
+	h["Referrer-Policy"] = sameOrigin
 	send(v, status, body.Bytes())
 }
 
 // redirect answers 303: whatever was asked for, the next request is a GET. target is ours or was checked; http.Redirect
 // would clean it once more, into something that nobody has looked at.
 func (b browser) redirect(v *visit, target string) {
-	v.out.Header().Set("Location", target)
-	v.out.Header()["Referrer-Policy"] = []string{"same-origin"}
+	h := v.out.Header()
+	h["Location"] = []string{target}
+	h["Referrer-Policy"] = sameOrigin
 	v.out.WriteHeader(http.StatusSeeOther)
 }
 
@@ -563,7 +568,7 @@ func (p program) write(v *visit, status int, contentType string, body any) {
 	}
 	h := v.out.Header()
 	h["Content-Type"] = []string{contentType}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["X-Content-Type-Options"] = noSniff
 	send(v, status, append(raw, '\n'))
 }
 

@@ -174,7 +174,7 @@ func (g *Group) withEnrolment(v *visit, a answer) answer {
 func (g *Group) reread(v *visit) *challenge.Session {
 	s, err := g.logins.Open(v.parent, v.slot, v.token)
 	if err != nil {
-		return new(challenge.Session)
+		return nobody
 	}
 	return s
 }

@@ -32,16 +32,15 @@ type visit struct {
 	kind    credentialKind
 	slot    challenge.Slot
 	token   string
-	basic   credential
+	basic   *credential        // of Basic only
 	session *challenge.Session // what the token stands for; nil before it was looked up
 	login   *challenge.Login   // the finished login, if there is one: the session's, or that of this one request (Basic)
 	ctx     context.Context    // the visit with scs's data around it; nil until somebody needs it
 	form    *checked           // hands out the token for forms; nil until somebody needs it
 
-	known      bool // from holds the client
-	from       challenge.Client
-	reported   bool // the refusal of what this request shows stands in the audit
-	committing bool // only our own commit may write session data
+	from       *challenge.Client // nil until somebody asks
+	reported   bool              // the refusal of what this request shows stands in the audit
+	committing bool              // only our own commit may write session data
 	committed  bool
 	failed     bool // the commit failed: the body is discarded
 	created    bool // the commit made a session of its own
@@ -52,6 +51,9 @@ type visit struct {
 }
 
 type visitKey struct{}
+
+// nobody is the session of whoever has none. It is never changed: there is nothing in it that anything could be swapped from.
+var nobody = new(challenge.Session)
 
 // visitOf finds the visit in a request's context, or nil.
 func visitOf(ctx context.Context) *visit {
@@ -83,7 +85,7 @@ func (s store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) 
 	if logins.NeedsTouch(session) {
 		switch err := logins.Touch(ctx, v.client(), session); {
 		case errors.Is(err, challenge.ErrEnded):
-			session = new(challenge.Session)
+			session = nobody
 		case err != nil:
 			return nil, false, err
 		}
@@ -171,14 +173,14 @@ func (v *visit) read(slots slots) {
 	case bearerCredential:
 		v.slot = challenge.Bearer
 	case basicCredential:
-		v.basic = shown
+		v.basic = &credential{name: shown.name, password: shown.password}
 	}
 }
 
 // open looks up what the token stands for. Without a token there is no access to the store.
 func (v *visit) open() error {
 	if v.token == "" {
-		v.session = new(challenge.Session)
+		v.session = nobody
 		return nil
 	}
 	if err := v.load(); err != nil {
@@ -210,10 +212,11 @@ func (v *visit) load() error {
 
 // client is who asks, for the machine and the audit.
 func (v *visit) client() challenge.Client {
-	if !v.known {
-		v.from, v.known = v.core.client(v.r), true
+	if v.from == nil {
+		c := v.core.client(v.r)
+		v.from = &c
 	}
-	return v.from
+	return *v.from
 }
 
 // serve lets the request through to next.

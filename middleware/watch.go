@@ -95,7 +95,7 @@ func (v *visit) alive(ctx context.Context) bool {
 		if !v.login.Service { // a person's code was for this one request, which has had its minute
 			return false
 		}
-		again, err := logins.Basic(ctx, v.from, challenge.BasicInput{Name: v.basic.name, Password: []byte(v.basic.password)})
+		again, err := logins.Basic(ctx, *v.from, challenge.BasicInput{Name: v.basic.name, Password: []byte(v.basic.password)})
 		return err == nil && again.UserID == v.login.UserID
 	}
 	s, err := logins.Open(ctx, v.slot, v.token)
@@ -106,7 +106,7 @@ func (v *visit) alive(ctx context.Context) bool {
 	if !ok || login.ID != v.login.ID {
 		return false
 	}
-	return !logins.NeedsTouch(s) || logins.Touch(ctx, v.from, s) == nil
+	return !logins.NeedsTouch(s) || logins.Touch(ctx, *v.from, s) == nil
 }
 
 // leave ends the watch when the handler has returned.

@@ -79,25 +79,30 @@ func (l *Logins) usable(s *subject, f Factor) (ok, disabled bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
+	ok, disabled = s.usable(f, a)
+	return ok, disabled, nil
+}
+
+func (s *subject) usable(f Factor, a *Attempt) (ok, disabled bool) {
 	off := slices.ContainsFunc(s.enrolments.list, func(v enrolled) bool {
 		return v.factor == f.Name() && v.waits.IsZero() && s.record.disabled(v.id)
 	})
 	if v, is := ability[Deliverer](f); is {
 		channel, _, to := v.Destination(a)
 		if !to {
-			return false, off, nil
+			return false, off
 		}
 		if s.channel != "" && channel == s.channel {
-			return false, false, nil
+			return false, false
 		}
 		if len(a.Enrolled) == 0 && s.record.disabled(f.Name()) {
-			return false, true, nil
+			return false, true
 		}
 	}
 	if v, is := ability[Availability](f); is {
-		return v.Available(a), off, nil
+		return v.Available(a), off
 	}
-	return len(a.Enrolled) > 0, off, nil
+	return len(a.Enrolled) > 0, off
 }
 
 // methods are the allowed factors of an account, preferred first: the verdict's that are enrolled (DESIGN §3). disabled is

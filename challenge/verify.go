@@ -433,6 +433,10 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
+	// Disabled, removed or expired since it was offered: there is nothing to compare with.
+	if ok, _ := s.usable(f, a); !ok && t.confirming == "" || t.confirming != "" && len(a.Enrolled) == 0 {
+		return Proof{}, refused(audit.CredentialRefused, "method not available any more", ErrMethod)
+	}
 	if _, sends := ability[Deliverer](f); sends {
 		switch {
 		case a.sent.mac == nil:

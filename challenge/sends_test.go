@@ -1,0 +1,328 @@
+package challenge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// sends logs an account in with its password from an address and reports whether a code went out.
+func (h *house) sends(name string, from netip.Addr) bool {
+	h.t.Helper()
+	before := len(h.Outbox.Messages())
+	out, err := h.logins.Password(context.Background(), challenge.Client{Addr: from}, &challenge.Session{},
+		challenge.PasswordInput{Slot: challenge.Cookie, Name: name, Password: []byte(password)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p, ok := h.open(out.Token).Pending()
+	if !ok {
+		h.t.Fatal("no pending login")
+	}
+	sent := len(h.Outbox.Messages()) > before
+	if sent == p.Prompt.SentAt.IsZero() {
+		h.t.Errorf("the prompt says sent at %v, and sent is %v", p.Prompt.SentAt, sent)
+	}
+	return sent
+}
+
+func address(n int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}) }
+
+func TestI15OneMessageInACooldownOverAllLogins(t *testing.T) {
+	h := build(t)
+	for i, c := range []struct {
+		wait time.Duration
+		want bool
+	}{{0, true}, {0, false}, {29 * time.Second, false}, {time.Second, true}, {30*time.Second - 1, false}, {1, true}} {
+		h.Clock.Advance(c.wait)
+		h.Audit.Take()
+		if got := h.sends("carol", address(i)); got != c.want {
+			t.Errorf("I-15: try %d: sent %v", i, got)
+		}
+		want := audit.CodeCreated
+		if !c.want {
+			want = audit.SendRefused
+		}
+		if got := h.Audit.Take(); !slices.Equal(got, []audit.Name{audit.PasswordValidated, want}) {
+			t.Errorf("I-21: try %d: %v", i, got)
+		}
+	}
+}
+
+func TestI15FiveMessagesInAQuarterAndTwentyADay(t *testing.T) {
+	h := build(t)
+	sent, quarter := 0, 0
+	for minute := range 24 * 60 {
+		if h.sends("carol", address(minute%200)) {
+			sent++
+			if minute < 15 {
+				quarter++
+			}
+		}
+		h.Clock.Advance(time.Minute)
+	}
+	if quarter != 5 || sent != 20 {
+		t.Errorf("I-15: %d messages in a quarter of an hour and %d in a day, want 5 and 20", quarter, sent)
+	}
+	if !h.sends("carol", address(1)) {
+		t.Error("I-15: none on the next day")
+	}
+}
+
+func TestI15ADestinationHasItsOwnBudgetOverAccounts(t *testing.T) {
+	h := build(t)
+	sent := 0
+	for i := range 12 {
+		name := fmt.Sprint("twin", i)
+		h.Users.Add(challenge.Account{ID: name, Name: name, Email: "carol@example.com"}, password)
+		if h.sends(name, address(i)) {
+			sent++
+		}
+	}
+	if sent != 5 {
+		t.Errorf("I-15: %d messages to one address in a quarter of an hour", sent)
+	}
+}
+
+func TestI15AClientHasItsOwnBudgetOverAccounts(t *testing.T) {
+	for name, from := range map[string]func(i int) netip.Addr{
+		"one IPv4 address": func(int) netip.Addr { return address(1) },
+		"one IPv6 /64": func(i int) netip.Addr {
+			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0, 0, 7, byte(i), byte(i), 0, 0, 0, 0, 0, byte(i)})
+		},
+		"one IPv4 address, mapped": func(i int) netip.Addr {
+			if i%2 == 0 {
+				return address(1)
+			}
+			return netip.AddrFrom16(address(1).As16())
+		},
+	} {
+		h := build(t)
+		sent := 0
+		for i := range 40 {
+			name := fmt.Sprint("user", i)
+			h.Users.Add(challenge.Account{ID: name, Name: name, Email: name + "@example.com"}, password)
+			if h.sends(name, from(i)) {
+				sent++
+			}
+		}
+		if sent != 30 {
+			t.Errorf("I-15, I-22: %d messages in an hour from %s", sent, name)
+		}
+		h.Clock.Advance(time.Hour)
+		if !h.sends("user35", from(0)) {
+			t.Errorf("I-15: none in the next hour from %s", name)
+		}
+	}
+}
+
+func TestI15ARangeOfPhoneNumbersHasItsOwnBudget(t *testing.T) {
+	h := build(t)
+	h.SetVerdict("6", challenge.Verdict{Factors: []string{"sms"}})
+	sent := 0
+	for i := range 40 {
+		name := fmt.Sprint("phone", i)
+		h.Users.Add(challenge.Account{ID: name, Name: name, Phone: fmt.Sprintf("+3161234%04d", i)}, password)
+		h.SetVerdict(name, challenge.Verdict{Factors: []string{"sms"}})
+		if h.sends(name, address(i)) {
+			sent++
+		}
+	}
+	if sent != 30 {
+		t.Errorf("I-15: %d messages into one range of numbers in an hour", sent)
+	}
+	if !h.sends("sam", address(99)) {
+		t.Error("I-15: another range is stopped too")
+	}
+}
+
+func TestI15AGlobalBudget(t *testing.T) {
+	h := build(t, func(c *challenge.Config) { c.Sends.GlobalHour = 7 })
+	sent := 0
+	for i := range 20 {
+		name := fmt.Sprint("user", i)
+		h.Users.Add(challenge.Account{ID: name, Name: name, Email: name + "@example.com"}, password)
+		if h.sends(name, address(i)) {
+			sent++
+		}
+	}
+	if sent != 7 {
+		t.Errorf("I-15: %d messages in an hour over everybody", sent)
+	}
+}
+
+func TestI15TheBudgetsCanBeSetAndNotSwitchedOffOneByOne(t *testing.T) {
+	h := build(t, func(c *challenge.Config) {
+		c.ResendAfter = time.Second
+		c.Sends = challenge.SendLimits{PerAccountShort: 2, PerAccountDay: 3}
+	})
+	sent := 0
+	for range 60 {
+		if h.sends("carol", address(1)) {
+			sent++
+		}
+		h.Clock.Advance(time.Minute)
+	}
+	if sent != 3 {
+		t.Errorf("I-15: %d messages", sent)
+	}
+	h = build(t, func(c *challenge.Config) { c.InsecureUnlimitedSends = true })
+	for i := range 50 {
+		if !h.sends("carol", address(1)) {
+			t.Fatalf("message %d of unlimited ones", i)
+		}
+	}
+}
+
+func TestI15NoCodeWithoutARightPassword(t *testing.T) {
+	h := build(t)
+	code := "000000"
+	for range 3 {
+		_, _ = h.password("carol", "wrong")
+		_, _ = h.password("nobody", "wrong")
+		_, _ = h.logins.Basic(context.Background(), challenge.Client{}, challenge.BasicInput{Name: "erin", Password: []byte("wrong"), Code: &code})
+	}
+	_, _ = h.password("carol", password)
+	if n := len(h.Outbox.Messages()); n != 0 {
+		t.Errorf("I-15: %d messages without a right password", n)
+	}
+}
+
+func TestACodeInTheSameRequestSendsNothing(t *testing.T) {
+	h := build(t)
+	ctx := context.Background()
+	code := "123456"
+	for _, name := range []string{"carol", "sam", "erin"} {
+		records, _ := h.store.Usage()
+		_, err := h.logins.Password(ctx, challenge.Client{}, &challenge.Session{}, challenge.PasswordInput{Slot: challenge.Bearer, Name: name, Password: []byte(password), Code: &code})
+		if !errors.Is(err, challenge.ErrRefused) {
+			t.Errorf("%s: a code header: %v", name, err)
+		}
+		if _, err := h.logins.Basic(ctx, challenge.Client{}, challenge.BasicInput{Name: name, Password: []byte(password), Code: &code}); !errors.Is(err, challenge.ErrRefused) {
+			t.Errorf("%s: Basic with a code: %v", name, err)
+		}
+		if now, _ := h.store.Usage(); now != records+1 { // the account's own
+			t.Errorf("%s: %d records are left", name, now-records)
+		}
+	}
+	if n := len(h.Outbox.Messages()); n != 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+}
+
+func TestResendInsideTheCooldownIsTold(t *testing.T) {
+	h := build(t)
+	ctx := context.Background()
+	out, err := h.password("carol", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Clock.Advance(10 * time.Second)
+	var busy *challenge.BusyError
+	if _, err := h.logins.Resend(ctx, challenge.Client{}, h.open(out.Token), "", ""); !errors.As(err, &busy) || !busy.Cooldown || busy.RetryAfter != 20*time.Second {
+		t.Errorf("I-15: %v", err)
+	}
+	if _, err := h.verify(out.Token, h.Outbox.Code("carol@example.com")); err != nil {
+		t.Errorf("the code that was sent before: %v", err)
+	}
+	for _, c := range []struct {
+		name, login, method string
+		s                   *challenge.Session
+		want                error
+	}{
+		{"nobody", "", "", &challenge.Session{}, challenge.ErrNoPending},
+		{"used", "", "", h.open(out.Token), challenge.ErrNoPending},
+	} {
+		if _, err := h.logins.Resend(ctx, challenge.Client{}, c.s, c.login, c.method); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if out, err = h.password("sam", password); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.logins.Resend(ctx, challenge.Client{}, h.open(out.Token), "", "totp"); !errors.Is(err, challenge.ErrMethod) {
+		t.Errorf("a method that is not allowed: %v", err)
+	}
+	if _, err := h.logins.Resend(ctx, challenge.Client{}, h.open(out.Token), "another", ""); !errors.Is(err, challenge.ErrOtherLogin) {
+		t.Errorf("another login's form: %v", err)
+	}
+}
+
+func TestI20AfterAFailedSendThePendingLoginStays(t *testing.T) {
+	h := build(t)
+	ctx := context.Background()
+	down := errors.New("carrier down")
+
+	h.Outbox.Fail(challenge.ChannelSMS, down)
+	out, err := h.password("sam", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := h.open(out.Token).Pending()
+	if p.Prompt.Method != "email" || p.Prompt.FellBack != "sms" || p.Prompt.To != "s•••@example.com" || p.Prompt.Failed {
+		t.Errorf("a fallback is to be named, masked: %q %q %q", p.Prompt.Method, p.Prompt.FellBack, p.Prompt.To)
+	}
+	if got := h.Audit.Take(); !slices.Equal(got, []audit.Name{audit.PasswordValidated, audit.SendFailed, audit.CodeCreated, audit.FallbackTaken}) {
+		t.Errorf("I-21: %v", got)
+	}
+	if _, err := h.verify(out.Token, h.Outbox.Code("sam@example.com")); err != nil {
+		t.Errorf("the fallback's code: %v", err)
+	}
+
+	h.Clock.Advance(time.Hour)
+	h.Outbox.Fail(challenge.ChannelEmail, down)
+	if out, err = h.password("sam", password); err != nil {
+		t.Fatalf("I-20: the pending login stays: %v", err)
+	}
+	p, _ = h.open(out.Token).Pending()
+	if !p.Prompt.Failed || !p.Prompt.SentAt.IsZero() || !slices.Equal(p.Methods, []string{"sms", "email"}) {
+		t.Errorf("I-20: after a failed send: %+v", p.Methods)
+	}
+	if _, err := h.verify(out.Token, "000000"); !errors.Is(err, challenge.ErrNoCode) || h.record("6").CodeSpent != 0 {
+		t.Errorf("I-20: a code that nobody knows: %v", err)
+	}
+	h.Outbox.Fail(challenge.ChannelEmail, nil)
+	h.Clock.Advance(30 * time.Second)
+	if _, err := h.logins.Resend(ctx, challenge.Client{}, h.open(out.Token), "", "email"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.verify(out.Token, h.Outbox.Code("sam@example.com")); err != nil {
+		t.Errorf("another allowed method: %v", err)
+	}
+
+	// A resend that fails replaces the code that was there.
+	h.Outbox.Fail(challenge.ChannelSMS, nil)
+	h.Clock.Advance(time.Hour)
+	h.SetVerdict("6", challenge.Verdict{Factors: []string{"sms"}})
+	if out, err = h.password("sam", password); err != nil {
+		t.Fatal(err)
+	}
+	h.Clock.Advance(30 * time.Second)
+	h.Outbox.Fail(challenge.ChannelSMS, down)
+	if _, err := h.logins.Resend(ctx, challenge.Client{}, h.open(out.Token), "", ""); !errors.Is(err, challenge.ErrSend) {
+		t.Errorf("I-20: %v", err)
+	}
+	if _, err := h.verify(out.Token, h.Outbox.Code("+31600000001")); !errors.Is(err, challenge.ErrNoCode) {
+		t.Errorf("I-20: the code from before a failed resend: %v", err)
+	}
+}
+
+func TestAFallbackStaysInsideWhatIsAllowed(t *testing.T) {
+	h := build(t)
+	h.SetVerdict("6", challenge.Verdict{Factors: []string{"sms"}})
+	h.Outbox.Fail(challenge.ChannelSMS, errors.New("carrier down"))
+	out, err := h.password("sam", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := h.open(out.Token).Pending(); !p.Prompt.Failed || len(h.Outbox.Messages()) != 0 {
+		t.Error("a fallback to a method that the policy does not allow")
+	}
+}

@@ -94,7 +94,7 @@ func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessT
 	if len(names) == 0 || sub.enrolments.any() {
 		return l.refusePending(ctx, c, s, sub.account, errors.New("challenge: nothing to enrol"))
 	}
-	next := s.pending
+	next := *s.pending
 	next.Stage, next.Methods, next.Prompt = StageEnrol, names, Prompt{Method: names[0]}
 	sub.purpose = PurposeEnrol
 	f := l.factor(names[0])

@@ -256,7 +256,7 @@ func (l *Logins) consume(ctx context.Context, s *Session) error {
 			return unavailable("store", err)
 		}
 		var now Session
-		if raw == nil || now.decode(raw) != nil || now.kind != kindPending || now.pending.ID != s.pending.ID ||
+		if raw == nil || now.decode(raw) != nil || !now.same(s) ||
 			now.pending.Stage != s.pending.Stage || string(now.pending.Prompt.mac) != string(s.pending.Prompt.mac) || ctx.Err() != nil {
 			return errLostRace
 		}
@@ -450,6 +450,10 @@ func (l *Logins) verdict(ctx context.Context, a Account, c Client) (v Verdict, e
 func (l *Logins) rewrite(ctx context.Context, s *Session, change func(*Session)) error {
 	for {
 		next := *s
+		if s.pending != nil {
+			p := *s.pending
+			next.pending = &p
+		}
 		change(&next)
 		next.raw = next.encode()
 		ok, err := l.store.CompareAndSwap(ctx, s.key, s.raw, next.raw, next.Expires())
@@ -471,7 +475,7 @@ func (l *Logins) rewrite(ctx context.Context, s *Session, change func(*Session))
 		if err := now.decode(raw); err != nil {
 			return err
 		}
-		if now.kind != s.kind || now.login.id != s.login.id || now.pending.ID != s.pending.ID {
+		if !now.same(s) {
 			return ErrEnded
 		}
 		if ctx.Err() != nil {

@@ -37,7 +37,7 @@ type Session struct {
 	key     string
 	raw     []byte // as it was read: every write is a swap from these bytes
 	kind    byte
-	pending Pending
+	pending *Pending // nil for other kinds: most sessions are logins, and they are read on every request
 	login   Login
 	created time.Time // of an anonymous session
 	data    []byte
@@ -48,7 +48,7 @@ func (s *Session) Pending() (*Pending, bool) {
 	if s == nil || s.kind != kindPending {
 		return nil, false
 	}
-	return &s.pending, true
+	return s.pending, true
 }
 
 // Login returns the finished login, if that is what the session is.
@@ -179,11 +179,16 @@ type Login struct {
 	id     recordID
 	epoch  epoch
 	device deviceID
-	prompt Prompt
+	prompt *Prompt // of a step-up; nil without one
 }
 
 // Prompt is what the person was asked for in a step-up.
-func (l *Login) Prompt() Prompt { return l.prompt }
+func (l *Login) Prompt() Prompt {
+	if l.prompt == nil {
+		return Prompt{}
+	}
+	return *l.prompt
+}
 
 // MethodNames lists the methods in the order they were first shown.
 func (l *Login) MethodNames() []string {
@@ -227,10 +232,11 @@ func newToken(random io.Reader) (string, error) {
 func (id recordID) String() string { return hex.EncodeToString(id[:]) }
 
 func encodePrompt(e *encoder, p *Prompt) {
-	e.string(p.Method)
-	if p.Method == "" {
+	if p == nil || p.Method == "" {
+		e.string("")
 		return
 	}
+	e.string(p.Method)
 	e.string(p.Channel)
 	e.string(p.To)
 	e.string(p.FellBack)
@@ -245,10 +251,12 @@ func encodePrompt(e *encoder, p *Prompt) {
 	e.bytes(p.Options)
 }
 
-func decodePrompt(d *decoder, p *Prompt) {
-	if p.Method = d.string(); p.Method == "" {
-		return
+func decodePrompt(d *decoder) *Prompt {
+	method := d.string()
+	if method == "" {
+		return nil
 	}
+	p := &Prompt{Method: method}
 	p.Channel = d.string()
 	p.To = d.string()
 	p.FellBack = d.string()
@@ -261,6 +269,7 @@ func decodePrompt(d *decoder, p *Prompt) {
 	p.mac = d.bytes()
 	p.state = d.bytes()
 	p.Options = d.bytes()
+	return p
 }
 
 func encodeMethods(e *encoder, ms []Method) {
@@ -300,6 +309,19 @@ func decodeAddr(d *decoder) netip.Addr {
 	return netip.Addr{}
 }
 
+// same reports whether another reading of the record is of the same pending login, the same login or the same nobody.
+func (s *Session) same(o *Session) bool {
+	switch {
+	case s.kind != o.kind:
+		return false
+	case s.kind == kindPending:
+		return s.pending.ID == o.pending.ID
+	case s.kind == kindLogin:
+		return s.login.id == o.login.id
+	}
+	return true
+}
+
 // encode gives the record's bytes, the app's data last.
 func (s *Session) encode() []byte {
 	e := make(encoder, 0, 256+len(s.data))
@@ -309,7 +331,7 @@ func (s *Session) encode() []byte {
 	case kindAnonymous:
 		e.time(s.created)
 	case kindPending:
-		p := &s.pending
+		p := s.pending
 		id, _ := hex.DecodeString(p.ID)
 		e.fixed(id)
 		e.byte(byte(p.Stage))
@@ -346,7 +368,7 @@ func (s *Session) encode() []byte {
 		e.fixed(l.device[:])
 		encodeAddr(&e, l.Addr)
 		e.string(l.UserAgent)
-		encodePrompt(&e, &l.prompt)
+		encodePrompt(&e, l.prompt)
 	}
 	return append(e, s.data...)
 }
@@ -363,7 +385,8 @@ func (s *Session) decode(raw []byte) error {
 	case kindAnonymous:
 		s.created = d.time()
 	case kindPending:
-		p := &s.pending
+		p := new(Pending)
+		s.pending = p
 		p.ID = recordID(d.id()).String()
 		p.Stage = Stage(d.byte())
 		if n := d.count(); n > 0 {
@@ -372,7 +395,9 @@ func (s *Session) decode(raw []byte) error {
 				p.Methods[i] = d.string()
 			}
 		}
-		decodePrompt(&d, &p.Prompt)
+		if prompt := decodePrompt(&d); prompt != nil {
+			p.Prompt = *prompt
+		}
 		p.Next = d.string()
 		p.Created = d.time()
 		p.Expires = d.time()
@@ -402,7 +427,7 @@ func (s *Session) decode(raw []byte) error {
 		l.device = d.id()
 		l.Addr = decodeAddr(&d)
 		l.UserAgent = d.string()
-		decodePrompt(&d, &l.prompt)
+		l.prompt = decodePrompt(&d)
 	default:
 		d.bad = true
 	}

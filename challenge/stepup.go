@@ -66,7 +66,7 @@ func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session) (StepU
 	if err != nil {
 		return StepUpPrompt{}, err
 	}
-	p := login.prompt
+	p := login.Prompt()
 	if !slices.Contains(methods, p.Method) || p.mac != nil && !l.now().Before(p.Expires) {
 		p = Prompt{Method: methods[0]}
 	}
@@ -83,7 +83,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	chosen := method != ""
 	if !chosen {
 		method = methods[0]
-		if p := login.prompt; p.mac != nil && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
+		if p := login.Prompt(); p.mac != nil && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
 			return StepUpPrompt{methods, p}, nil
 		}
 	}
@@ -96,7 +96,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	if err := l.codeBlock(ctx, c, sub.account, sub.record.budgetsOf(login.device, l.now()).code); err != nil {
 		return StepUpPrompt{}, err
 	}
-	p, err := l.ask(ctx, &sub, methods, method, login.prompt)
+	p, err := l.ask(ctx, &sub, methods, method, login.Prompt())
 	var wait *waitError
 	if errors.As(err, &wait) && chosen {
 		return StepUpPrompt{methods, p}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
@@ -106,7 +106,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	}
 	wctx, cancel := detached(ctx)
 	defer cancel()
-	if err := l.rewrite(wctx, s, func(s *Session) { s.login.prompt = p }); err != nil {
+	if err := l.rewrite(wctx, s, func(s *Session) { s.login.prompt = &p }); err != nil {
 		return StepUpPrompt{}, err
 	}
 	if p.Failed {
@@ -139,7 +139,7 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		}
 		p.guess = passwordGuess
 	} else {
-		prompt := login.prompt
+		prompt := login.Prompt()
 		if prompt.Method == "" {
 			prompt.Method = methods[0]
 		}
@@ -161,7 +161,7 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		}
 	}
 	now := l.now()
-	p.login.Fresh, p.login.Seen, p.login.prompt = now, now, Prompt{}
+	p.login.Fresh, p.login.Seen, p.login.prompt = now, now, nil
 	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method && method != methodPassword }), Method{method, now})
 	out, err := l.stepUp(ctx, c, p)
 	if err != nil {

@@ -151,7 +151,7 @@ func (l *Logins) openPending(ctx context.Context, slot Slot, p Pending, data []b
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	s := &Session{slot: slot, key: sessionKey(slot, token), kind: kindPending, pending: p, data: data}
+	s := &Session{slot: slot, key: sessionKey(slot, token), kind: kindPending, pending: &p, data: data}
 	s.raw = s.encode()
 	if err := l.insert(ctx, s); err != nil {
 		return Outcome{}, err
@@ -517,9 +517,13 @@ func (t *guessTry) take(ctx context.Context) error {
 	}
 	taken := false
 	err := t.l.rewrite(ctx, t.session, func(s *Session) {
-		p := &s.pending.Prompt
-		if s.kind == kindLogin {
-			p = &s.login.prompt
+		p := new(Prompt)
+		switch {
+		case s.kind == kindPending:
+			p = &s.pending.Prompt
+		case s.kind == kindLogin && s.login.prompt != nil:
+			*p = *s.login.prompt
+			s.login.prompt = p
 		}
 		taken = string(p.state) == string(want) && len(want) > 0
 		if taken {

@@ -6,7 +6,7 @@
 //	clock := challengetest.NewClock()
 //	kit := challengetest.New(clock)
 //	kit.Users.Add(challenge.Account{ID: "1", Name: "alice"}, "correct-horse-battery")
-//	logins, err := challenge.New(kit.Config(new(stores.Memory)))
+//	logins, err := challenge.New(kit.Config(&stores.Memory{Clock: clock.Now})) // the store, too, goes by the kit's clock
 package challengetest
 
 import (

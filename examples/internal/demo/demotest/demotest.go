@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func Run(t *testing.T, site func(*demo.Demo) (http.Handler, error)) {
 		{"strangers see public pages only", strangers},
 		{"the address of a client counts, and a trusted proxy names it", loginRate},
 		{"every security page shows", securityPages},
+		{"the settings of the command line hold", settings},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()
@@ -277,6 +279,7 @@ func dave(t *testing.T, of build) {
 	s.expect(b.post("/login", "username", "dave", "password", demo.Password), http.StatusSeeOther, "/account")
 	s.mentions(b.get("/account"), "dave")
 	s.expect(b.get("/account/transfer"), http.StatusSeeOther, "/login/fresh?next=%2Faccount%2Ftransfer") // the password given at login does not count
+	s.expect(b.post("/account/security/recovery-codes"), http.StatusSeeOther, "/login/fresh?next=%2Faccount%2Fsecurity%2Frecovery-codes")
 	s.expect(b.get("/login/fresh?next=%2Faccount%2Ftransfer"), http.StatusOK, "")
 	s.expect(b.post("/login/fresh", "password", "wrong", "next", "/account/transfer"), http.StatusUnauthorized, "")
 	s.expect(b.post("/login/fresh", "password", demo.Password, "next", "/account/transfer"), http.StatusSeeOther, "/account/transfer")
@@ -399,6 +402,9 @@ func strangers(t *testing.T, of build) {
 			t.Errorf("I-24: %s has the policy %q", path, csp)
 		}
 	}
+	if p.do(http.MethodGet, "/", "").header.Get("X-Request-Id") == "" {
+		t.Error("the requests have no id for the audit")
+	}
 	form := "username=alice&password=" + demo.Password
 	s.expect(p.do(http.MethodPost, "/login", form, "Content-Type", "application/x-www-form-urlencoded"), http.StatusForbidden, "") // I-24: no token
 
@@ -455,4 +461,33 @@ func securityPages(t *testing.T, of build) {
 		}
 	}
 	s.expect(b.get("/account/security/nowhere"), http.StatusNotFound, "")
+}
+
+func settings(t *testing.T, of build) {
+	s := start(t, of, nil, "-max-password-guesses", "1", "-code-ttl", "6m", "-pending-ttl", "7m", "-resend-after", "50s", "-audit-format", "ecs")
+	p := s.program()
+	login := func(name, password string) (answer, reply) {
+		t.Helper()
+		return p.json("/api/login", "", map[string]string{"username": name, "password": password})
+	}
+	a, v := login("carol", demo.Password)
+	s.expect(a, http.StatusOK, "")
+	if v.ExpiresIn < 410 || v.ExpiresIn > 420 {
+		t.Errorf("-pending-ttl 7m: the second step may take %d seconds", v.ExpiresIn)
+	}
+	s.mentions(answer{body: s.sent("carol@example.com")[0].Body}, "6 minutes")
+	a, _ = p.json("/api/login/resend", v.Token, map[string]string{})
+	s.expect(a, http.StatusTooManyRequests, "")
+	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 41 || wait > 50 {
+		t.Errorf("-resend-after 50s: wait %q", a.header.Get("Retry-After"))
+	}
+	a, _ = login("dave", "wrong")
+	s.expect(a, http.StatusUnauthorized, "")
+	a, _ = login("dave", demo.Password)
+	s.expect(a, http.StatusUnauthorized, "") // the one guess is spent
+	for _, line := range s.lines(s.audit) {
+		if !strings.Contains(line, `"ecs":{"version":`) && !strings.Contains(line, `"ecs.version":`) {
+			t.Errorf("-audit-format ecs: %s", line)
+		}
+	}
 }

@@ -66,6 +66,21 @@ func TestTheHostHeaderIsNotAnOrigin_I24(t *testing.T) {
 	}
 }
 
+func TestTheFirstOfTheTwoChecksDoesNotTrustTheHostHeaderEither_I24(t *testing.T) {
+	f := found(t).web.forgery
+	for _, host := range []string{"app.example", "evil.example"} {
+		r := httptest.NewRequest("POST", "http://"+host+"/", nil)
+		r.Header.Set("Origin", "https://evil.example")
+		if f.checkOrigin(r) == nil {
+			t.Error(host)
+		}
+		r.Header.Set("Origin", site)
+		if err := f.checkOrigin(r); err != nil {
+			t.Error(host, err)
+		}
+	}
+}
+
 func TestATrustedOriginMayPost(t *testing.T) {
 	b := found(t, func(_ *challenge.Config, c *Config) { c.TrustedOrigins = []string{"https://shop.example"} }).browser()
 	b.get("/login")

@@ -58,8 +58,8 @@
 //
 // Every form post, login included, and every unsafe request whose principal is a cookie needs the site's own origin and a
 // token, in the field csrf_token or the header X-CSRF-Token. [CSRFToken] gives it to the app's own forms. A WebSocket
-// handshake by cookie needs the right origin. Clients without browser headers send Origin or Referer themselves. What
-// origin is right comes from challenge.Config.Site and Config.TrustedOrigins, never from the Host header.
+// handshake by cookie needs the right origin. Clients without browser headers send Origin or Referer themselves (on a plain
+// http site, which is for localhost, their token is enough). What origin is right comes from challenge.Config.Site and Config.TrustedOrigins, never from the Host header.
 //
 // # Limits
 //

@@ -74,7 +74,7 @@ func (g *Group) Sessions(next http.Handler) http.Handler {
 			v.answer(g.failed(r.Context(), err))
 			return
 		}
-		addVary(w.Header(), slots{cookie: true})
+		w.Header().Add("Vary", varyOn(slots{cookie: true}))
 		v.serve(next, r)
 	})
 }
@@ -94,9 +94,14 @@ func (g *Group) guard(d demand, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h := w.Header()
-		h["Cache-Control"] = noStore
-		addVary(h, g.guards)
+		// Slices of its own: what our answers share must not get into an app's hands.
+		h, own := w.Header(), [...]string{"no-store", varyOn(g.guards)}
+		h["Cache-Control"] = own[0:1:1]
+		if h["Vary"] == nil {
+			h["Vary"] = own[1:2:2]
+		} else {
+			h["Vary"] = append(h["Vary"], own[1])
+		}
 		v.serve(next, r)
 	})
 }
@@ -169,8 +174,7 @@ func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 		return v.report(answer{problem: tooMany, wait: fast.wait}, audit.LimitHit, "login rate"), false
 	}
 	if err != nil {
-		v.reported = true // the machine has written why
-		a := g.explain(r.Context(), err, elsewhere)
+		a := g.explain(r.Context(), err, elsewhere) // the machine has written why
 		if a.problem == refusedLogin {
 			a.problem = loginRequired // the same answer for a wrong password, a person's password alone, and nobody
 		}
@@ -240,12 +244,8 @@ func (v *visit) turnAway(a answer, reason string) answer {
 	return v.report(a, audit.CredentialRefused, reason)
 }
 
-// report writes why a credential was refused, once a request. Where it must be recorded and cannot be, the answer is 503.
+// report writes why a credential was refused. Where it must be recorded and cannot be, the answer is 503.
 func (v *visit) report(a answer, name audit.Name, reason string) answer {
-	if v.reported {
-		return a
-	}
-	v.reported = true
 	c := v.client()
 	e := audit.Event{Name: name, Client: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID, Reason: reason}
 	if v.login != nil {

@@ -146,7 +146,7 @@ func (v *visit) tell(a answer) {
 	}
 	h := v.out.Header()
 	h["Cache-Control"] = noStore
-	addVary(h, v.group.guards)
+	h.Add("Vary", varyOn(v.group.guards))
 	if a.wait > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((a.wait+time.Second-1)/time.Second), 10))
 	}
@@ -157,24 +157,16 @@ func (v *visit) tell(a answer) {
 	v.group.respond.respond(v, a)
 }
 
-// addVary says what an answer depends on. HTTP caches are not let near anyway.
-func addVary(h http.Header, s slots) {
-	switch {
-	case s.header && h["Vary"] == nil:
-		h["Vary"] = varyBoth
-	case s.header:
-		h["Vary"] = append(h["Vary"], varyBoth...)
-	case h["Vary"] == nil:
-		h["Vary"] = varyCookie
-	default:
-		h["Vary"] = append(h["Vary"], varyCookie...)
+// varyOn says what an answer depends on. HTTP caches are not let near anyway.
+func varyOn(s slots) string {
+	if s.header {
+		return "Cookie, Authorization"
 	}
+	return "Cookie"
 }
 
-// Shared by all answers; their capacity is their length, so that who appends makes a copy.
+// Shared by our own answers; their capacity is their length, so that whoever appends makes a copy.
 var (
-	varyCookie = []string{"Cookie"}
-	varyBoth   = []string{"Cookie, Authorization"}
 	noStore    = []string{"no-store"}
 	sameOrigin = []string{"same-origin"}
 	noSniff    = []string{"nosniff"}

@@ -39,7 +39,6 @@ type visit struct {
 	form    *checked           // hands out the token for forms; nil until somebody needs it
 
 	from       *challenge.Client // nil until somebody asks
-	reported   bool              // the refusal of what this request shows stands in the audit
 	committing bool              // only our own commit may write session data
 	committed  bool
 	failed     bool // the commit failed: the body is discarded

@@ -88,6 +88,9 @@ type Enrolment struct {
 	URI  string // TOTP: otpauth://… ; a secret
 	Key  string // TOTP: the secret in base32, in groups of four, to be typed; a secret
 	PNG  []byte // TOTP: the URI as QR image; a secret
+
+	// Options is what the client needs to make the authenticator, in JSON: WebAuthn's creation options. Not a secret.
+	Options []byte
 }
 
 // Format hides everything.

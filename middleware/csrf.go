@@ -58,15 +58,17 @@ func noteForgery(r *http.Request, ok bool) {
 	}
 }
 
-// isSafe reports whether a method changes nothing (RFC 9110 section 9.2.1). An upgrade is never safe: a WebSocket begins
-// with a GET that any site's page may send.
-func isSafe(r *http.Request) bool {
+// isSafeMethod reports whether a method changes nothing (RFC 9110 section 9.2.1).
+func isSafeMethod(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return r.Header["Upgrade"] == nil
+		return true
 	}
 	return false
 }
+
+// isSafe is isSafeMethod, but an upgrade is never safe: a WebSocket begins with a GET that any site's page may send.
+func isSafe(r *http.Request) bool { return isSafeMethod(r) && r.Header["Upgrade"] == nil }
 
 // checkOrigin refuses an unsafe request that a browser says came from another origin.
 func (f *forgery) checkOrigin(r *http.Request) error {

@@ -172,3 +172,12 @@ func TestAWebSocketOfAnotherSiteIsRefused_I24(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUpgradeHeaderDoesNotReplaceTheToken_I24(t *testing.T) {
+	b := found(t).browser().login()
+	r := httptest.NewRequest("POST", site+"/account", nil)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Origin", site)
+	b.want(b.send(r), 403, "")
+}

@@ -185,9 +185,9 @@ func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 }
 
 // checkForm demands the CSRF token of an unsafe request whose principal is a cookie. A form is read, up to Config.MaxForm,
-// only when the header does not carry the token.
+// only when the header does not carry the token. An upgrade cannot carry one; its origin was checked.
 func (g *Group) checkForm(v *visit, r *http.Request) (answer, bool) {
-	if isSafe(r) || r.Header["Upgrade"] != nil {
+	if isSafeMethod(r) {
 		return answer{}, true
 	}
 	if r.Header["X-Csrf-Token"] == nil && hasBody(r) {

@@ -56,7 +56,11 @@ func TestTwoHundredWrongCodesAtOnceAreComparedThreeTimes_I07(t *testing.T) {
 	_, a, _ := w.call("POST", "/api/login", "", `{"username":"alice","password":"`+password+`"}`)
 	got := w.together(200, "/api/login/verify", a["token"].(string), `{"code":"000000"}`)
 	if n := w.Audit.Count(audit.InvalidCode); n != 3 || got[401] < 3 || got[200] != 0 {
-		t.Error(n, "compared;", got)
+		names := map[audit.Name]int{}
+		for _, e := range w.Audit.Events() {
+			names[e.Name+"/"+audit.Name(e.Reason)]++
+		}
+		t.Error(n, "compared;", got, names)
 	}
 }
 

@@ -424,22 +424,23 @@ type program struct{ core *core }
 
 // jsonAnswer is everything that a program may be told; what does not apply is left out.
 type jsonAnswer struct {
-	Status        string         `json:"status"`
-	Stage         string         `json:"stage,omitempty"`
-	Methods       []string       `json:"methods,omitempty"`
-	Method        string         `json:"method,omitempty"`
-	Login         string         `json:"login,omitempty"`
-	Next          string         `json:"next,omitempty"`
-	SentTo        string         `json:"sent_to,omitempty"`
-	ResendIn      int64          `json:"resend_in,omitempty"`
-	FellBack      string         `json:"fell_back_from,omitempty"`
-	SendFailed    bool           `json:"send_failed,omitempty"`
-	Info          string         `json:"info,omitempty"`
-	Enrolment     *jsonEnrolment `json:"enrolment,omitempty"`
-	RecoveryCodes []string       `json:"recovery_codes,omitempty"`
-	Token         string         `json:"token,omitempty"`
-	ExpiresIn     int64          `json:"expires_in,omitempty"`
-	CSRFToken     string         `json:"csrf_token,omitempty"`
+	Status        string          `json:"status"`
+	Stage         string          `json:"stage,omitempty"`
+	Methods       []string        `json:"methods,omitempty"`
+	Method        string          `json:"method,omitempty"`
+	Login         string          `json:"login,omitempty"`
+	Next          string          `json:"next,omitempty"`
+	SentTo        string          `json:"sent_to,omitempty"`
+	ResendIn      int64           `json:"resend_in,omitempty"`
+	FellBack      string          `json:"fell_back_from,omitempty"`
+	SendFailed    bool            `json:"send_failed,omitempty"`
+	Info          string          `json:"info,omitempty"`
+	Challenge     json.RawMessage `json:"challenge,omitempty"`
+	Enrolment     *jsonEnrolment  `json:"enrolment,omitempty"`
+	RecoveryCodes []string        `json:"recovery_codes,omitempty"`
+	Token         string          `json:"token,omitempty"`
+	ExpiresIn     int64           `json:"expires_in,omitempty"`
+	CSRFToken     string          `json:"csrf_token,omitempty"`
 }
 
 type jsonEnrolment struct {
@@ -518,6 +519,9 @@ func (p program) describe(out *jsonAnswer, a answer, session *challenge.Session)
 
 func (p program) prompt(out *jsonAnswer, q challenge.Prompt) {
 	out.Method, out.Info, out.FellBack, out.SendFailed = q.Method, q.Info, q.FellBack, q.Failed
+	if json.Valid(q.Options) { // WebAuthn's request options, for navigator.credentials.get
+		out.Challenge = q.Options
+	}
 	if !q.SentAt.IsZero() {
 		out.SentTo = q.To
 	}

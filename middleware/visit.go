@@ -76,7 +76,8 @@ func (s store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) 
 	if v == nil || v.session != nil || token != v.token {
 		return nil, false, errForeign
 	}
-	logins := s.core.logins
+	// The request's own context: a database driver may look at it from a goroutine of its own, while the visit's is in the making.
+	ctx, logins := v.parent, s.core.logins
 	session, err := logins.Open(ctx, v.slot, token)
 	if err != nil {
 		return nil, false, err

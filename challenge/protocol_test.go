@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -115,13 +114,13 @@ type director struct {
 }
 
 type task struct {
-	d   *director
-	go_ chan struct{}
+	d    *director
+	next chan struct{}
 }
 
 func (t *task) wait() {
 	t.d.parked <- t
-	<-t.go_
+	<-t.next
 }
 
 func newDirector(r *rand.Rand) *director {
@@ -129,7 +128,7 @@ func newDirector(r *rand.Rand) *director {
 }
 
 func (d *director) start(f *fate, do func(ctx context.Context)) {
-	t := &task{d: d, go_: make(chan struct{})}
+	t := &task{d: d, next: make(chan struct{})}
 	f.turns = t
 	d.count++
 	go func() {
@@ -159,7 +158,7 @@ func (d *director) run() {
 		t := parked[i]
 		parked = slices.Delete(parked, i, i+1)
 		running = 1
-		t.go_ <- struct{}{}
+		t.next <- struct{}{}
 	}
 }
 
@@ -669,8 +668,11 @@ func TestI16LogoutEverywhereAtEveryPlaceOfAPromotionAndOfAStepUp(t *testing.T) {
 		for _, how := range []string{"log out everywhere", "block", "log out everywhere twice", "account disabled and changed"} {
 			places := 0
 			for at := 1; ; at++ {
-				b := &between{Store: new(stores.Memory)}
-				h := build(t, func(c *challenge.Config) { c.Store, c.Clock = b, nil; c.Factors = append(c.Factors, checkFactor()) })
+				b := new(between)
+				h := build(t, func(c *challenge.Config) {
+					b.Store, c.Store = c.Store, b
+					c.Factors = append(c.Factors, checkFactor())
+				})
 				h.SetVerdict("3", challenge.Verdict{Factors: []string{"check"}})
 				ctx := context.Background()
 				out, err := h.password("carol", password)
@@ -951,5 +953,3 @@ func TestTheFiftyFirstLoginEndsTheOldest(t *testing.T) {
 		t.Errorf("%d logins are alive, the oldest: %v", alive, ok)
 	}
 }
-
-var _ = strings.Contains

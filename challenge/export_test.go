@@ -100,3 +100,10 @@ func (l *Logins) Confirmed(id, factor string) (ids []string) {
 	}
 	return ids
 }
+
+// KeptVerdicts is how many verdicts on machines' credentials are kept.
+func (l *Logins) KeptVerdicts() int {
+	l.verdicts.mu.Lock()
+	defer l.verdicts.mu.Unlock()
+	return len(l.verdicts.known)
+}

@@ -107,7 +107,6 @@ func (f *Factor) Begin(_ context.Context, a *challenge.Attempt) error {
 	if err != nil {
 		return err
 	}
-	// All of an account's passkeys have the same handle; a stray one would not be found by the client's check.
 	who := user{handle: keys[0].User, name: a.Account.Name, keys: keys}
 	options, state, err := party.BeginLogin(who, func(o *protocol.PublicKeyCredentialRequestOptions) error {
 		o.Challenge = nonce
@@ -174,50 +173,45 @@ func (f *Factor) verifyAssertion(a *challenge.Attempt, answer []byte) (challenge
 	}
 	state.Expires = time.Time{} // the library would look at the machine's clock
 
-	keys, err := f.usable(a)
-	keys = slices.DeleteFunc(keys, func(k usable) bool { return !bytes.Equal(k.User, state.UserID) })
-	if len(keys) == 0 && err != nil {
-		return none, err
-	}
-	asked := state.AllowedCredentialIDs
-	state.AllowedCredentialIDs = nil
-	for _, k := range keys { // one may have been removed since: the others stay good
-		if slices.ContainsFunc(asked, func(id []byte) bool { return bytes.Equal(id, k.Passkey.ID) }) {
-			state.AllowedCredentialIDs = append(state.AllowedCredentialIDs, k.Passkey.ID)
-		}
+	keys, broken := f.usable(a)
+	if len(keys) == 0 && broken != nil {
+		return none, broken
 	}
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
 	if err != nil {
 		return none, wrong("not an assertion")
 	}
-	// The library takes an empty list for "any passkey".
-	if !slices.ContainsFunc(state.AllowedCredentialIDs, func(id []byte) bool { return bytes.Equal(id, parsed.RawID) }) {
+	i := slices.IndexFunc(keys, func(k usable) bool { return bytes.Equal(k.Passkey.ID, parsed.RawID) })
+	asked := slices.ContainsFunc(state.AllowedCredentialIDs, func(id []byte) bool { return bytes.Equal(id, parsed.RawID) })
+	if i < 0 || !asked {
 		return none, wrong("not one of this account's passkeys")
 	}
-	if parsed.Response.CollectedClientData.Origin != a.Site {
+	if parsed.Response.CollectedClientData.Origin != a.Site { // exact; the library folds case and default ports
 		return none, wrong("signed for another origin")
 	}
 	party, err := f.party(a)
 	if err != nil {
 		return none, err
 	}
-	got, err := party.ValidateLogin(user{handle: state.UserID, name: a.Account.Name, keys: keys}, state, parsed)
+	// Just this key and its handle: another one that was removed meanwhile does not matter.
+	key := keys[i]
+	state.UserID, state.AllowedCredentialIDs = key.User, [][]byte{key.Passkey.ID}
+	got, err := party.ValidateLogin(user{handle: key.User, name: a.Account.Name, keys: []usable{key}}, state, parsed)
 	if err != nil {
 		return none, wrong("the assertion does not verify")
 	}
 	if got.Authenticator.CloneWarning {
 		return none, ErrCloned
 	}
-	i := slices.IndexFunc(keys, func(k usable) bool { return bytes.Equal(k.Passkey.ID, got.ID) })
-	next := *keys[i].Passkey
+	next := *key.Passkey
 	next.Count, next.Flags = got.Authenticator.SignCount, byte(got.Flags.ProtocolValue())
 	next.Verified, next.Used = parsed.Response.AuthenticatorData.Flags.HasUserVerified(), a.Now
 	if parsed.AuthenticatorAttachment != "" {
 		next.Attachment = string(parsed.AuthenticatorAttachment)
 	}
-	keys[i].Passkey = &next
-	b, err := keys[i].encode()
-	return challenge.Proof{Authenticator: keys[i].id, Enrolment: b}, err
+	key.Passkey = &next
+	b, err := key.encode()
+	return challenge.Proof{Authenticator: key.id, Enrolment: b}, err
 }
 
 // wrong is a refusal that costs a guess. why is ours, and never a part of the answer.

@@ -191,6 +191,26 @@ func TestEveryCheckDoesTheWorkOfAComparison(t *testing.T) {
 	}
 }
 
+func TestARightPasswordUnderOtherParametersGetsANewHash(t *testing.T) {
+	for _, other := range []*Argon2id{{Memory: 64, Time: 2, InsecureCheap: true}, {Memory: 128, Time: 1, InsecureCheap: true}, {Memory: 64, Time: 1, Threads: 2, InsecureCheap: true}} {
+		hash, err := other.Hash([]byte("right"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := check(t, cheap(), hash, "right"); !m.OK || !strings.HasPrefix(m.NewHash, "$argon2id$v=19$m=64,t=1,p=1$") {
+			t.Errorf("%v: %v, %.31s", other.params(), m.OK, m.NewHash)
+		}
+		if m := check(t, cheap(), hash, "wrong"); m.OK || m.NewHash != "" {
+			t.Errorf("%v: %+v", other.params(), m)
+		}
+		// Without an account its hash decides nothing, not even the cost.
+		h := cheap()
+		if m, err := h.Check(t.Context(), Account{PasswordHash: hash}, []byte("right")); err != nil || m.OK || h.taken["m=64,t=1,p=1"] == 0 {
+			t.Errorf("%v: %+v, %v, %v", other.params(), m, err, h.taken)
+		}
+	}
+}
+
 func TestI10SlowestFollowsTheSlowestSchemeInUse(t *testing.T) {
 	h := cheap()
 	if h.Slowest() != 0 {

@@ -121,6 +121,29 @@ func TestI23WaitingAtTheGateEndsWithTheContext(t *testing.T) {
 
 // A slot handed over in the moment its waiter gives up must not be lost, or the gate would close for good.
 func TestI23TheGateLosesNoSlotToWaitersThatGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1)
+		for range 200 {
+			leave, err := g.enter(t.Context())
+			if err != nil {
+				t.Fatal("the gate has closed for good")
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				if leave, err := g.enter(ctx); err == nil {
+					leave()
+				}
+			}()
+			synctest.Wait()
+			cancel() // wakes the waiter, which finds the slot in its hands
+			leave()
+			synctest.Wait()
+			if g.free != 1 {
+				t.Fatal("a slot is lost")
+			}
+		}
+	})
+
 	g := newGate(2, 100)
 	var wg sync.WaitGroup
 	for i := range 2000 {

@@ -81,6 +81,7 @@ const (
 	SendFailed        Name = "MFA send failed"
 	SendRefused       Name = "MFA send refused" // a send budget is spent; Reason says which
 	FallbackTaken     Name = "MFA fallback taken"
+	NoticeSent        Name = "notice sent" // a mail about the account; Reason says which
 	AccountBlocked    Name = "account blocked"
 	AccountUnblocked  Name = "account unblocked"
 	LimitHit          Name = "rate limit exceeded"

@@ -43,6 +43,7 @@ var kinds = [...]kind{
 	{SendFailed, allFields, ecsStage, ocsfPreauth, medium},
 	{SendRefused, allFields, ecsStage, ocsfPreauth, low},
 	{FallbackTaken, allFields, ecsStage, ocsfPreauth, low},
+	{NoticeSent, allFields, ecsAccount, ocsfOther, low},
 	{AccountBlocked, allFields, ecsAccount, ocsfLock, low},
 	{AccountUnblocked, allFields, ecsAccount, ocsfUnlock, low},
 	{LimitHit, allFieldsAgent, ecsAccess, ocsfOther, low},

@@ -2,6 +2,9 @@ package challenge
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
 )
@@ -44,4 +47,81 @@ func (l *Logins) ForgetDevices(ctx context.Context, accountID string) error {
 	defer cancel()
 	_, err := l.apply(ctx, accountKey(accountID), forget{})
 	return err
+}
+
+// ResetFactors takes every second factor of an account away, ends its logins and forgets its known devices. The person then
+// enrols again at the next login, where the policy asks for a second factor.
+func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	var renew epoch
+	if err := l.fill(renew[:]); err != nil {
+		return err
+	}
+	if _, err := l.apply(ctx, accountKey(accountID), revoke{renew}); err != nil {
+		return err
+	}
+	if err := l.changeEnrolments(ctx, accountID, func([]enrolled) ([]enrolled, error) { return nil, nil }); err != nil {
+		return err
+	}
+	for _, in := range []any{forget{}, free{authenticators: true}} {
+		if _, err := l.apply(ctx, accountKey(accountID), in); err != nil {
+			return err
+		}
+	}
+	return l.administered(ctx, audit.FactorRemoved, accountID, actor)
+}
+
+// enrolmentCodeLife is how long a code of [Logins.EnrolmentCode] is good for.
+const enrolmentCodeLife = 24 * time.Hour
+
+// EnrolmentCode makes a code that lets its owner, after the password, enrol a first authenticator once, within 24 hours. It
+// stands in for the code to the account's own address, for people who have none (I-02), and replaces one that was made
+// before. Whoever calls it has made sure to whom the code is given. ErrNotAllowed when something is enrolled already.
+func (l *Logins) EnrolmentCode(ctx context.Context, accountID, actor string) (string, error) {
+	a, err := l.users.ByID(ctx, accountID)
+	if err != nil {
+		if errors.Is(err, ErrUnknown) {
+			return "", err
+		}
+		return "", unavailable("users", err)
+	}
+	at, err := l.attempt(&subject{account: a}, enrolmentCode{}, nil, "")
+	if err != nil {
+		return "", err
+	}
+	codes, data, err := newRecoveryCodes(at, 1)
+	if err != nil {
+		return "", err
+	}
+	v, err := l.newAuthenticator(accountID, enrolmentCodeName, "", data)
+	if err != nil {
+		return "", err
+	}
+	err = l.changeEnrolments(ctx, accountID, func(list []enrolled) ([]enrolled, error) {
+		if (&enrolments{list: list}).any() {
+			return nil, ErrNotAllowed
+		}
+		return append(slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == enrolmentCodeName }), v), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	e := event(audit.RecoveryCodesMade, audit.Success, Client{}, a, enrolmentCodeName, "")
+	e.Actor = actor
+	return string(codes[0]), l.Record(ctx, e)
+}
+
+// enrolmentCodeName is the method under which an administrator's code is answered, in StageProof only.
+const enrolmentCodeName = "enrolment-code"
+
+// enrolmentCode reads and verifies like a single recovery code. It is in no Config.Factors: it opens an enrolment and is
+// never a second factor.
+type enrolmentCode struct{ *Recovery }
+
+func (enrolmentCode) Name() string { return enrolmentCodeName }
+
+// Available holds while the code is there and not too old.
+func (e enrolmentCode) Available(a *Attempt) bool {
+	return len(a.Enrolled) > 0 && a.Now.Before(a.Enrolled[0].Created.Add(enrolmentCodeLife)) && e.Recovery.Available(a)
 }

@@ -20,6 +20,7 @@ type Attempt struct {
 	Site     string          // Config.Site: the origin, https://acme.example
 	Now      time.Time       // by the injected clock
 	Enrolled []Authenticator // this factor's confirmed authenticators that are not disabled; while enrolling, just the new one
+	Existing []Authenticator // while a finished login enrols another: what there is already
 	Texts    *texts.Catalog
 
 	// Info may be set by Begin or Verify: a text of the factor's own for the person, escaped where it is shown.

@@ -204,7 +204,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		return nil, err
 	}
 	method := recoveryName
-	if !l.shapedLikeRecovery(code, methods) {
+	if shaped(code, methods) == "" {
 		i := slices.IndexFunc(methods, func(m string) bool {
 			_, sends := ability[Deliverer](l.factor(m))
 			return !sends && m != recoveryName

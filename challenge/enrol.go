@@ -14,21 +14,29 @@ import (
 // confirmation makes an authenticator real in the step that uses up its first right answer.
 type confirmation struct {
 	id       string
+	seen     []byte    // the sealed data that the factor verified; only that may become real
+	sealed   []byte    // what it becomes, where the first answer brings it (a passkey); nil: it stays
 	recovery *enrolled // the recovery codes that come with it, if any
+	beside   bool      // a finished login adds it beside what there is
 }
 
 // apply refuses when the account has meanwhile enrolled something else: a pending login never adds beside a factor (I-02).
 func (c *confirmation) apply(list []enrolled) ([]enrolled, error) {
-	if (&enrolments{list: list}).any() {
+	if !c.beside && (&enrolments{list: list}).any() {
 		return nil, fmt.Errorf("%w: a second factor is enrolled already", ErrNotAllowed)
 	}
 	i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == c.id && !v.waits.IsZero() })
-	if i < 0 {
+	if i < 0 || string(list[i].sealed) != string(c.seen) {
 		return nil, errLostRace
 	}
 	list[i].waits = time.Time{}
+	if c.sealed != nil {
+		list[i].sealed = c.sealed
+	}
 	// What else was begun and abandoned goes, and so do recovery codes of an earlier time.
-	list = slices.DeleteFunc(list, func(v enrolled) bool { return v.id != c.id })
+	list = slices.DeleteFunc(list, func(v enrolled) bool {
+		return v.id != c.id && (!c.beside || !v.waits.IsZero() || c.recovery != nil && v.factor == recoveryName)
+	})
 	if c.recovery != nil {
 		list = append(list, *c.recovery)
 	}
@@ -36,8 +44,14 @@ func (c *confirmation) apply(list []enrolled) ([]enrolled, error) {
 }
 
 // confirming prepares the confirmation of a new authenticator and makes the recovery codes that are shown with it.
-func (l *Logins) confirming(s *subject, id string) (*confirmation, []string, error) {
-	c := &confirmation{id: id}
+func (l *Logins) confirming(s *subject, id string, proof Proof) (*confirmation, []string, error) {
+	c := &confirmation{id: id, seen: proof.seen}
+	if proof.Enrolment != nil {
+		var err error
+		if c.sealed, err = l.sealData(s.account.ID, id, proof.Enrolment); err != nil {
+			return nil, nil, err
+		}
+	}
 	v, codes, err := l.makeRecoveryCodes(s)
 	if err != nil {
 		return nil, nil, err

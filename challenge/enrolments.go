@@ -64,7 +64,9 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 
 // any reports whether the account has a confirmed authenticator besides recovery codes.
 func (e *enrolments) any() bool {
-	return slices.ContainsFunc(e.list, func(v enrolled) bool { return v.waits.IsZero() && v.factor != recoveryName })
+	return slices.ContainsFunc(e.list, func(v enrolled) bool {
+		return v.waits.IsZero() && v.factor != recoveryName && v.factor != enrolmentCodeName
+	})
 }
 
 // loadEnrolments reads an account's authenticators; an account without any has an empty record.
@@ -96,7 +98,7 @@ func (l *Logins) changeEnrolments(ctx context.Context, accountID string, change 
 		if len(list) > 0 {
 			new = (&enrolments{list: list}).encode()
 		}
-		if new == nil && e.raw == nil {
+		if string(new) == string(e.raw) { // nothing to write
 			return nil
 		}
 		switch ok, err := l.accounts.CompareAndSwap(ctx, enrolmentsKey(accountID), e.raw, new, time.Time{}); {

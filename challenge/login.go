@@ -151,21 +151,23 @@ func (o Outcome) Format(f fmtState, _ rune) { writeRedacted(f, "[outcome]") }
 
 // promotion is one try to make a login: of a pending login, or of nothing where a policy says "not needed".
 type promotion struct {
-	l       *Logins
-	client  Client
-	slot    Slot
-	pending *Session // to be consumed; nil after a policy's "not needed"
-	key     string   // of the account's record
-	account Account
-	bind    bind
-	proof   Proof
-	confirm *confirmation // enrolment: the authenticator that becomes real
-	guess   guess         // step-up: which budget is given back
-	login   Login
-	data    []byte
-	token   string
-	session *Session
-	created bool
+	l         *Logins
+	client    Client
+	slot      Slot
+	pending   *Session // to be consumed; nil after a policy's "not needed"
+	key       string   // of the account's record
+	account   Account
+	bind      bind
+	proof     Proof
+	confirm   *confirmation                        // enrolment: the authenticator that becomes real
+	change    func([]enrolled) ([]enrolled, error) // of a change of factors
+	guess     guess                                // step-up: which budget is given back
+	login     Login
+	data      []byte
+	token     string
+	session   *Session
+	newDevice bool // that the account has not been used from before
+	created   bool
 }
 
 type protocolStep struct {
@@ -294,7 +296,11 @@ func (l *Logins) insert(ctx context.Context, s *Session) error {
 
 // bindLogin is the promotion (I-01): the account's record takes the login in, or it is not a login.
 func (p *promotion) bindLogin(ctx context.Context) error {
-	_, err := p.l.apply(ctx, p.key, p.bind)
+	t, err := p.l.apply(ctx, p.key, p.bind)
+	if p.bind.remember != (deviceID{}) {
+		// The first device of all is no news to anybody.
+		p.newDevice = len(t.before.devices) > 0 && t.before.known(p.bind.remember, p.l.now()) < 0
+	}
 	return err
 }
 
@@ -322,7 +328,7 @@ func (p *promotion) createStepUp(ctx context.Context) error {
 
 func (p *promotion) bindStepUp(ctx context.Context) error {
 	_, err := p.l.apply(ctx, p.key, stepUp{epoch: p.bind.epoch, id: p.login.id, old: p.pending.key, new: p.session.key,
-		device: p.bind.device, kind: p.guess, proof: p.bind.proof})
+		device: p.bind.device, kind: p.guess, proof: p.bind.proof, renew: p.bind.renew})
 	return err
 }
 
@@ -438,7 +444,7 @@ func (l *Logins) verdict(ctx context.Context, a Account, c Client) (v Verdict, e
 		return Verdict{}, unavailable("policy", err)
 	}
 	for _, name := range v.Factors {
-		if l.factor(name) == nil {
+		if name == enrolmentCodeName || l.factor(name) == nil {
 			return Verdict{}, fmt.Errorf("%w: policy names the factor %q, which is not in Config.Factors", ErrUnavailable, name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,10 @@ type Config struct {
 
 	Idle     time.Duration // zero means 1 hour, which is also the most
 	Absolute time.Duration // zero means 24 hours, which is also the most
+
+	// Notices, when set, tells people by mail what happened to their account: a factor added or removed, a recovery code
+	// used, a login from a new device, a block. At most one of a kind for each account and day, after the answer.
+	Notices Sender
 
 	Texts *texts.Catalog // nil means texts.Default()
 	// CanonicalName makes one form of every way to write a name; nil means UsernameCaseMapped (RFC 8265).
@@ -106,6 +111,10 @@ type Logins struct {
 	random    io.Reader
 	recorder  recorder
 	verdicts  verdicts
+
+	notices         Sender
+	noticesUnderWay atomic.Int32
+	noticesDone     sync.WaitGroup
 
 	// The protocol's steps in their order. Tests leave one out or swap two to see that somebody notices.
 	promotionSteps []protocolStep
@@ -203,8 +212,8 @@ func New(c Config) (*Logins, error) {
 			continue
 		}
 		name := f.Name()
-		if !methodName.MatchString(name) || name == "password" {
-			refuse("factor name %q: use 1 to 32 lower-case letters, digits and hyphens, and not \"password\"", name)
+		if !methodName.MatchString(name) || name == methodPassword || name == enrolmentCodeName {
+			refuse("factor name %q: use 1 to 32 lower-case letters, digits and hyphens, and neither \"password\" nor \"enrolment-code\"", name)
 		}
 		if names[name] {
 			refuse("two factors are called %q: give each its own name", name)
@@ -261,6 +270,7 @@ func New(c Config) (*Logins, error) {
 		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
 	}
+	l.notices = c.Notices
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}
 	if err := l.fill(l.verdicts.key); err != nil {
@@ -332,6 +342,9 @@ func (l *Logins) factor(name string) Factor {
 		if f.Name() == name {
 			return f
 		}
+	}
+	if name == enrolmentCodeName {
+		return enrolmentCode{}
 	}
 	return nil
 }

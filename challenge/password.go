@@ -238,6 +238,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 			if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", "now blocked")); err != nil {
 				return firstFactor{}, err
 			}
+			l.notify(c, a, noticeBlocked, "password")
 		}
 		return firstFactor{}, ErrRefused
 	}

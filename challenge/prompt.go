@@ -147,6 +147,13 @@ func (l *Logins) prove(s *subject) (names []string, err error) {
 			names = append(names, f.Name())
 		}
 	}
+	a, err := l.attempt(s, enrolmentCode{}, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	if (enrolmentCode{}).Available(a) { // from an administrator
+		names = append(names, enrolmentCodeName)
+	}
 	return names, nil
 }
 
@@ -174,7 +181,7 @@ func (l *Logins) ask(ctx context.Context, s *subject, allowed []string, method s
 	}
 	failed := Prompt{Method: method, Failed: true}
 	for i, name := range order {
-		p, wait, err := l.askOne(ctx, s, name, i > 0)
+		p, wait, err := l.askOne(ctx, s, name, i > 0, "")
 		switch {
 		case err == nil:
 			if i > 0 {
@@ -207,13 +214,13 @@ func (*waitError) Error() string { return "challenge: the next code has to wait"
 
 // askOne asks by one method. wait is set when a budget does not allow a send now. A fallback in the same act is not held up
 // by the cooldown that the failed send began.
-func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bool) (p Prompt, wait *waitError, err error) {
+func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bool, confirming string) (p Prompt, wait *waitError, err error) {
 	f := l.factor(method)
 	p = Prompt{Method: method}
 	if p.codeID, err = l.randomID(); err != nil {
 		return p, nil, err
 	}
-	a, err := l.attempt(s, f, &p, "")
+	a, err := l.attempt(s, f, &p, confirming)
 	if err != nil {
 		return p, nil, err
 	}
@@ -304,9 +311,15 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	return nil, nil
 }
 
-// shapedLikeRecovery reports whether an answer without a method is a recovery code.
-func (l *Logins) shapedLikeRecovery(answer string, allowed []string) bool {
-	return slices.Contains(allowed, recoveryName) && looksLikeRecoveryCode(answer)
+// shaped is the method of an answer that is shaped like a recovery code, where one is allowed, or like an administrator's
+// enrolment code; else it is empty.
+func shaped(answer string, allowed []string) string {
+	for _, name := range []string{recoveryName, enrolmentCodeName} {
+		if slices.Contains(allowed, name) && looksLikeRecoveryCode(answer) {
+			return name
+		}
+	}
+	return ""
 }
 
 // parse gives an answer's canonical form, before a guess is spent.

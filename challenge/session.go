@@ -179,7 +179,14 @@ type Login struct {
 	id     recordID
 	epoch  epoch
 	device deviceID
-	prompt *Prompt // of a step-up; nil without one
+	prompt *Prompt    // of a step-up; nil without one
+	enrol  *enrolling // an authenticator that is being enrolled; nil without one
+}
+
+// enrolling is an authenticator that waits for its first right answer in a finished login.
+type enrolling struct {
+	id     string
+	prompt Prompt
 }
 
 // Prompt is what the person was asked for in a step-up.
@@ -369,6 +376,12 @@ func (s *Session) encode() []byte {
 		encodeAddr(&e, l.Addr)
 		e.string(l.UserAgent)
 		encodePrompt(&e, l.prompt)
+		if l.enrol == nil {
+			e.string("")
+		} else {
+			e.string(l.enrol.id)
+			encodePrompt(&e, &l.enrol.prompt)
+		}
 	}
 	return append(e, s.data...)
 }
@@ -428,6 +441,12 @@ func (s *Session) decode(raw []byte) error {
 		l.Addr = decodeAddr(&d)
 		l.UserAgent = d.string()
 		l.prompt = decodePrompt(&d)
+		if id := d.string(); id != "" {
+			l.enrol = &enrolling{id: id}
+			if p := decodePrompt(&d); p != nil {
+				l.enrol.prompt = *p
+			}
+		}
 	default:
 		d.bad = true
 	}

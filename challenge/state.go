@@ -142,6 +142,7 @@ type (
 		device   deviceID
 		kind     guess // which budget is given back: password or code
 		proof    proofUsed
+		renew    *epoch // a changed factor: ends every other login, and whatever has begun, in the same step
 	}
 
 	logout struct{ id recordID }   // ends one login
@@ -306,6 +307,12 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		rec.logins = slices.Clone(rec.logins)
 		rec.logins[i].key = in.new
 		rec.ending = append(slices.Clone(rec.ending), in.old)
+		if in.renew != nil {
+			own := rec.logins[i]
+			rec.logins = slices.Delete(rec.logins, i, i+1)
+			rec.endAll(*in.renew)
+			rec.logins = []liveLogin{own}
+		}
 		bs := rec.budgetsOf(in.device, now)
 		b, _ := r.pick(&bs, in.kind)
 		b.reset()

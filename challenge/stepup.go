@@ -119,6 +119,16 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 // before the new one leaves. For an account without a second factor, Method is "password" and Code the password.
 // Errors are those of [Logins.Verify] and [Logins.Password]; ErrEnded when the login is over.
 func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput) (Outcome, error) {
+	return l.confirm(ctx, c, s, in, false)
+}
+
+// ConfirmPassword asks a login for its password again, as a change of factors does besides a second factor (see
+// [Logins.ChangeNeeds]). The login goes on under a new token; it is fresh only if it has no second factor.
+func (l *Logins) ConfirmPassword(ctx context.Context, c Client, s *Session, loginID string, password []byte) (Outcome, error) {
+	return l.confirm(ctx, c, s, CodeInput{LoginID: loginID, Method: methodPassword, Code: string(password)}, true)
+}
+
+func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput, passwordToo bool) (Outcome, error) {
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return Outcome{}, err
@@ -130,7 +140,8 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		bind: bind{epoch: login.epoch, device: login.device}}
 	method, notice := methodPassword, ""
 	var try *guessTry
-	if methods[0] == methodPassword {
+	alone := methods[0] == methodPassword // there is no second factor
+	if alone || passwordToo && in.Method == methodPassword {
 		if in.Method != "" && in.Method != methodPassword {
 			return Outcome{}, ErrMethod
 		}
@@ -161,8 +172,11 @@ func (l *Logins) StepUp(ctx context.Context, c Client, s *Session, in CodeInput)
 		}
 	}
 	now := l.now()
-	p.login.Fresh, p.login.Seen, p.login.prompt = now, now, nil
-	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method && method != methodPassword }), Method{method, now})
+	p.login.Seen, p.login.prompt = now, nil
+	if method != methodPassword || alone {
+		p.login.Fresh = now
+	}
+	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method }), Method{method, now})
 	out, err := l.stepUp(ctx, c, p)
 	if err != nil {
 		if try != nil {

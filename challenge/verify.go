@@ -162,7 +162,7 @@ func (l *Logins) openPending(ctx context.Context, slot Slot, p Pending, data []b
 // singleShot answers a pending login that nobody else knows of, and takes it away when the answer is wrong.
 func (l *Logins) singleShot(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
 	method := ""
-	if !l.shapedLikeRecovery(code, s.pending.Methods) {
+	if shaped(code, s.pending.Methods) == "" {
 		i := slices.IndexFunc(s.pending.Methods, func(m string) bool {
 			_, sends := ability[Deliverer](l.factor(m))
 			return !sends && m != recoveryName
@@ -253,7 +253,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	}
 	var codes []string
 	if p.Stage == StageEnrol {
-		if pr.confirm, codes, err = l.confirming(&sub, p.enrolling); err != nil {
+		if pr.confirm, codes, err = l.confirming(&sub, p.enrolling, proof); err != nil {
 			return Outcome{}, err
 		}
 		var renew epoch
@@ -366,6 +366,15 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
 		}
 	}
+	switch {
+	case method == recoveryName:
+		l.notify(c, p.account, noticeRecovery, method)
+	case p.newDevice:
+		l.notify(c, p.account, noticeNewDevice, method)
+	}
+	if p.confirm != nil {
+		l.notify(c, p.account, noticeFactorAdded, method)
+	}
 	return Outcome{Session: p.session, Token: p.token, Device: device, Next: next}, nil
 }
 
@@ -408,8 +417,8 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	l, s := t.l, t.subject
 	t.method = in.Method
 	if t.method == "" {
-		if t.method = t.prompt.Method; l.shapedLikeRecovery(in.Code, t.allowed) {
-			t.method = recoveryName
+		if t.method = t.prompt.Method; shaped(in.Code, t.allowed) != "" {
+			t.method = shaped(in.Code, t.allowed)
 		}
 	}
 	refused := func(name audit.Name, reason string, err error) error {
@@ -421,9 +430,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	}
 	f := l.factor(t.method)
 	answer, ok := parse(f, in.Code)
-	if !ok && l.shapedLikeRecovery(in.Code, t.allowed) { // typed into the field for another code
-		t.method = recoveryName
-		f = l.factor(recoveryName)
+	if name := shaped(in.Code, t.allowed); !ok && name != "" { // typed into the field for another code
+		t.method = name
+		f = l.factor(name)
 		answer, ok = parse(f, in.Code)
 	}
 	if !ok {
@@ -497,6 +506,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		was, is := settled.before.budgetsOf(t.spend.device, now).code, settled.after.budgetsOf(t.spend.device, now).code
 		if is.wrong >= l.rules.codeGuesses && was.wrong < is.wrong {
 			err = errors.Join(err, refused(audit.CodeGuessesSpent, "now blocked", nil))
+			l.notify(s.client, s.account, noticeBlocked, t.method)
 		}
 		for _, id := range t.charged {
 			if spent.after.authOf(id).failures == maxFailures { // it was this guess, and not one that ran beside it

@@ -1,0 +1,441 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// ConfirmedWithin is how recent the password and a second factor must be before an account's factors may be changed.
+const ConfirmedWithin = 5 * time.Minute
+
+// maxNameLength bounds what a person calls an authenticator, in bytes.
+const maxNameLength = 64
+
+// What a login may still have to show before a change; see [Logins.ChangeNeeds].
+const (
+	NeedsFirst  = "first-factor"  // the password again (method "password"), or the way the person came in
+	NeedsSecond = "second-factor" // a second factor again
+	NeedsStrong = "other-factor"  // a second factor that is not a recovery code (I-14)
+)
+
+// ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
+// also stands for making new recovery codes: a recovery code alone may add an authenticator and never take one away (I-14).
+func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
+	login, _, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
+	return l.changeNeeds(login, methods, removing), nil
+}
+
+func (l *Logins) changeNeeds(login *Login, methods []string, removing bool) (needs []string) {
+	now := l.now()
+	recent := func(match func(name string) bool) bool {
+		return slices.ContainsFunc(login.Methods, func(m Method) bool { return now.Sub(m.At) < ConfirmedWithin && match(m.Name) })
+	}
+	if !recent(func(name string) bool { return l.factor(name) == nil }) {
+		needs = append(needs, NeedsFirst)
+	}
+	switch {
+	case methods[0] == methodPassword: // nothing is enrolled
+	case removing && !recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName }):
+		needs = append(needs, NeedsStrong)
+	case !removing && !recent(func(name string) bool { return l.factor(name) != nil }):
+		needs = append(needs, NeedsSecond)
+	}
+	return needs
+}
+
+// changing lets a login change its account's factors, or says why not.
+func (l *Logins) changing(ctx context.Context, c Client, s *Session, removing bool) (*Login, subject, error) {
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return nil, subject{}, err
+	}
+	if needs := l.changeNeeds(login, methods, removing); len(needs) > 0 {
+		reason := "needs " + strings.Join(needs, ", ")
+		return nil, subject{}, errors.Join(ErrNotFresh, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, "", reason)))
+	}
+	return login, sub, nil
+}
+
+// EnrolInput begins the enrolment of a new authenticator in a finished login.
+type EnrolInput struct {
+	Method      string // name of the factor
+	Name        string // what the person calls it; may be empty
+	Destination string // of an [Addresser] factor: where its codes go
+}
+
+// Format shows the method only.
+func (i EnrolInput) Format(f fmtState, _ rune) { writeRedacted(f, "enrol("+i.Method+")") }
+
+// Enrollable lists the factors that a person can add.
+func (l *Logins) Enrollable() (names []string) {
+	for _, f := range l.factors {
+		_, makes := ability[Enroller](f)
+		_, typed := ability[Addresser](f)
+		if (makes || typed) && f.Name() != recoveryName {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}
+
+// BeginEnrolment makes a new authenticator, which counts for nothing before its first right answer, and abandons one that
+// was begun before. It returns ErrNotFresh before password and second factor were shown within [ConfirmedWithin], ErrMethod,
+// ErrMalformed for what is no destination, ErrSend, or a *BusyError with Cooldown set.
+func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in EnrolInput) (NewAuthenticator, error) {
+	login, sub, err := l.changing(ctx, c, s, false)
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	if !slices.Contains(l.Enrollable(), in.Method) {
+		return NewAuthenticator{}, ErrMethod
+	}
+	f := l.factor(in.Method)
+	name, ok := cleanName(in.Name)
+	if !ok {
+		return NewAuthenticator{}, ErrMalformed
+	}
+	sub.purpose = PurposeEnrol
+	var shown Enrolment
+	if v, typed := ability[Addresser](f); typed {
+		if shown.Data, ok = v.Address(in.Destination); !ok {
+			return NewAuthenticator{}, ErrMalformed
+		}
+	} else {
+		a, err := l.attempt(&sub, f, nil, "")
+		if err != nil {
+			return NewAuthenticator{}, err
+		}
+		a.Existing, a.Enrolled = a.Enrolled, nil
+		if shown, err = enrol(ctx, f, a); err != nil {
+			return NewAuthenticator{}, err
+		}
+	}
+	made, err := l.newAuthenticator(sub.account.ID, in.Method, name, shown.Data)
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	made.waits = l.now().Add(l.durations.Pending)
+	dctx, cancel := detached(ctx)
+	defer cancel()
+	err = l.changeEnrolments(dctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		if login.enrol != nil {
+			list = slices.DeleteFunc(list, func(v enrolled) bool { return v.id == login.enrol.id && !v.waits.IsZero() })
+		}
+		return append(list, made), nil
+	})
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	out := NewAuthenticator{Method: in.Method, Name: name, Enrolment: shown, Prompt: Prompt{Method: in.Method}}
+	if _, sends := ability[Deliverer](f); sends {
+		sub.enrolments.list = append(sub.enrolments.list, made)
+		p, wait, err := l.askOne(ctx, &sub, in.Method, false, made.id)
+		switch {
+		case wait != nil:
+			return NewAuthenticator{}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
+		case err != nil:
+			return NewAuthenticator{}, err
+		}
+		out.Prompt = p
+	}
+	err = l.rewrite(dctx, s, func(s *Session) { s.login.enrol = &enrolling{id: made.id, prompt: out.Prompt} })
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	return out, nil
+}
+
+// NewAuthenticator is an authenticator that waits for its first right answer. Its Enrolment is to be shown; it holds a secret.
+type NewAuthenticator struct {
+	Method    string
+	Name      string
+	Enrolment Enrolment
+	Prompt    Prompt // where its code was sent, for a factor that sends
+}
+
+// Format shows the method only.
+func (n NewAuthenticator) Format(f fmtState, _ rune) {
+	writeRedacted(f, "new authenticator("+n.Method+")")
+}
+
+// waiting reads the authenticator that a login is enrolling.
+func (l *Logins) waiting(login *Login, sub *subject) (enrolled, error) {
+	if login.enrol == nil {
+		return enrolled{}, ErrNoCode
+	}
+	for _, v := range sub.enrolments.list {
+		if v.id == login.enrol.id && !v.waits.IsZero() && l.now().Before(v.waits) {
+			return v, nil
+		}
+	}
+	return enrolled{}, ErrCodeExpired
+}
+
+// Waiting shows again what a login is enrolling, as often as it is asked. ErrNoCode when there is nothing, ErrCodeExpired
+// when it was begun too long ago.
+func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenticator, error) {
+	login, sub, _, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	v, err := l.waiting(login, &sub)
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	out := NewAuthenticator{Method: v.factor, Name: v.name, Prompt: login.enrol.prompt}
+	f := l.factor(v.factor)
+	if f == nil {
+		return NewAuthenticator{}, ErrMethod
+	}
+	if _, typed := ability[Addresser](f); typed {
+		return out, nil
+	}
+	sub.purpose = PurposeEnrol
+	a, err := l.attempt(&sub, f, nil, v.id)
+	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	out.Enrolment, err = enrol(ctx, f, a)
+	return out, err
+}
+
+// ConfirmEnrolment compares the first answer of the new authenticator, from the same budget as every code (I-08). A right
+// one counts as used (I-12). The authenticator becomes real, every other login of the account ends, and the login goes on
+// under a new token; recovery codes come with the first authenticator. Errors are those of [Logins.Verify].
+func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
+	login, sub, err := l.changing(ctx, c, s, false)
+	if err != nil {
+		return Outcome{}, err
+	}
+	v, err := l.waiting(login, &sub)
+	if err != nil {
+		return Outcome{}, err
+	}
+	sub.purpose = PurposeEnrol
+	prompt := login.enrol.prompt
+	try := guessTry{l: l, subject: &sub, prompt: &prompt, allowed: []string{v.factor}, confirming: v.id, session: s,
+		spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, login: true}}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	proof, err := try.do(ctx, CodeInput{Method: v.factor, Code: code})
+	if err != nil {
+		if errors.Is(err, refusedStale) {
+			err = ErrEnded
+		}
+		return Outcome{}, err
+	}
+	first := !slices.ContainsFunc(sub.enrolments.list, func(v enrolled) bool { return v.factor == recoveryName && v.waits.IsZero() })
+	confirm := &confirmation{id: v.id, seen: proof.seen, beside: true}
+	if proof.Enrolment != nil {
+		if confirm.sealed, err = l.sealData(sub.account.ID, v.id, proof.Enrolment); err != nil {
+			return Outcome{}, err
+		}
+	}
+	var codes []string
+	if first {
+		if confirm.recovery, codes, err = l.makeRecoveryCodes(&sub); err != nil {
+			return Outcome{}, err
+		}
+	}
+	now := l.now()
+	out, err := l.change(ctx, c, s, login, &sub, factorChange{
+		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now}, apply: confirm.apply,
+		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""),
+	})
+	if err != nil {
+		try.settle(ctx, errors.Is(err, ErrReplayed))
+		return Outcome{}, err
+	}
+	out.Notice, out.RecoveryCodes = try.notice, codes
+	l.notify(c, sub.account, noticeFactorAdded, v.factor)
+	return out, nil
+}
+
+// CancelEnrolment gives up what a login is enrolling. Nothing that counted before is touched.
+func (l *Logins) CancelEnrolment(ctx context.Context, s *Session) error {
+	login, ok := s.Login()
+	if !ok {
+		return ErrEnded
+	}
+	if login.enrol == nil {
+		return nil
+	}
+	id := login.enrol.id
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err := l.changeEnrolments(ctx, login.UserID, func(list []enrolled) ([]enrolled, error) {
+		return slices.DeleteFunc(list, func(v enrolled) bool { return v.id == id && !v.waits.IsZero() }), nil
+	})
+	if err != nil {
+		return err
+	}
+	return l.rewrite(ctx, s, func(s *Session) { s.login.enrol = nil })
+}
+
+// RemoveFactor takes an authenticator away, by its id. It takes a second factor other than a recovery code within
+// [ConfirmedWithin] besides the password (I-14), and ends every other login. The last one cannot be removed while the policy
+// needs a second factor: ErrNotAllowed.
+func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id string) (Outcome, error) {
+	login, sub, err := l.changing(ctx, c, s, true)
+	if err != nil {
+		return Outcome{}, err
+	}
+	i := slices.IndexFunc(sub.enrolments.list, func(v enrolled) bool { return v.id == id && v.waits.IsZero() })
+	if i < 0 {
+		return Outcome{}, ErrMethod
+	}
+	v := sub.enrolments.list[i]
+	verdict, err := l.verdict(ctx, sub.account, c)
+	if err != nil {
+		return Outcome{}, err
+	}
+	left := sub
+	left.enrolments.list = slices.Delete(slices.Clone(sub.enrolments.list), i, i+1)
+	methods, _, err := l.methods(&left, verdict)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !verdict.NotNeeded && !slices.ContainsFunc(methods, func(m string) bool { return m != recoveryName }) {
+		return Outcome{}, errors.Join(ErrNotAllowed, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, v.factor, "the last second factor")))
+	}
+	out, err := l.change(ctx, c, s, login, &sub, factorChange{
+		apply: func(list []enrolled) ([]enrolled, error) {
+			list = slices.DeleteFunc(list, func(v enrolled) bool { return v.id == id })
+			if !(&enrolments{list: list}).any() { // recovery codes back an authenticator up
+				list = slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == recoveryName && verdict.NotNeeded })
+			}
+			return list, nil
+		},
+		event: event(audit.FactorRemoved, audit.Success, c, sub.account, v.factor, ""),
+	})
+	if err == nil {
+		l.notify(c, sub.account, noticeFactorRemoved, v.factor)
+	}
+	return out, err
+}
+
+// RenewRecoveryCodes replaces the recovery codes by new ones, which the outcome holds to be shown once. It asks for what
+// [Logins.RemoveFactor] asks for.
+func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (Outcome, error) {
+	login, sub, err := l.changing(ctx, c, s, true)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !sub.enrolments.any() {
+		return Outcome{}, fmt.Errorf("%w: recovery codes back another authenticator up", ErrNotAllowed)
+	}
+	v, codes, err := l.makeRecoveryCodes(&sub)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if v == nil {
+		return Outcome{}, ErrMethod
+	}
+	out, err := l.change(ctx, c, s, login, &sub, factorChange{
+		apply: func(list []enrolled) ([]enrolled, error) {
+			return append(slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == recoveryName }), *v), nil
+		},
+		event: event(audit.RecoveryCodesMade, audit.Success, c, sub.account, recoveryName, ""),
+	})
+	if err == nil {
+		out.RecoveryCodes = codes
+		l.notify(c, sub.account, noticeFactorAdded, recoveryName)
+	}
+	return out, err
+}
+
+// RenameFactor changes what a person calls an authenticator; an empty name is none. Nobody is logged out by it.
+func (l *Logins) RenameFactor(ctx context.Context, c Client, s *Session, id, name string) error {
+	_, sub, err := l.changing(ctx, c, s, false)
+	if err != nil {
+		return err
+	}
+	name, ok := cleanName(name)
+	if !ok {
+		return ErrMalformed
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == id && v.waits.IsZero() })
+		if i < 0 {
+			return nil, ErrMethod
+		}
+		list[i].name = name
+		return list, nil
+	})
+}
+
+// cleanName trims a name and refuses what would not stay on one line.
+func cleanName(s string) (string, bool) {
+	s = strings.TrimSpace(s)
+	if len(s) > maxNameLength {
+		return "", false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == '\uFFFD' || r >= 0x80 && r < 0xa0 {
+			return "", false
+		}
+	}
+	return s, true
+}
+
+// factorChange is a change of what an account can log in with.
+type factorChange struct {
+	proof proofUsed
+	shown *Method // what was shown on the way, if anything
+	apply func([]enrolled) ([]enrolled, error)
+	event audit.Event
+}
+
+// changeSteps are a step-up that ends every other login in the same step, and then the change: a change that cannot be made
+// has logged others out, and one that was made has never left an old login behind.
+var changeSteps = []protocolStep{
+	{"create", (*promotion).createStepUp},
+	{"step up", (*promotion).bindStepUp},
+	{"change", (*promotion).changeFactors},
+}
+
+func (p *promotion) changeFactors(ctx context.Context) error {
+	return p.l.changeEnrolments(ctx, p.account.ID, p.change)
+}
+
+// change runs the protocol of a change for a login that may make it.
+func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login, sub *subject, ch factorChange) (Outcome, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	var renew epoch
+	if err := l.fill(renew[:]); err != nil {
+		return Outcome{}, err
+	}
+	p := &promotion{l: l, client: c, key: accountKey(sub.account.ID), slot: s.slot, pending: s, account: sub.account, login: *login,
+		change: ch.apply, bind: bind{epoch: login.epoch, device: login.device, proof: ch.proof, renew: &renew}}
+	now := l.now()
+	p.login.Seen, p.login.prompt, p.login.enrol, p.login.epoch = now, nil, nil, renew
+	if ch.shown != nil {
+		p.login.SecondFactor, p.login.Fresh = true, now
+		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
+		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
+	}
+	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}
+	if err := p.run(ctx, changeSteps); err != nil {
+		err = l.lost(ctx, c, sub.account, err)
+		if errors.Is(err, ErrNoPending) {
+			err = ErrEnded
+		}
+		return Outcome{}, err
+	}
+	if err := l.Record(ctx, ch.event); err != nil {
+		return Outcome{}, errors.Join(err, l.endLogin(ctx, p.session))
+	}
+	return Outcome{Session: p.session, Token: p.token}, nil
+}

@@ -1,0 +1,73 @@
+package challenge
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge/texts"
+)
+
+// notice is a kind of mail that tells a person what happened to their account.
+type notice struct {
+	kind          string
+	subject, body texts.Key
+}
+
+var (
+	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded}
+	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved}
+	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody}
+	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody}
+	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody}
+)
+
+// maxNotices bounds the mails under way at once in one process; what comes beyond is not sent, and the audit says so.
+const maxNotices = 64
+
+// notify sends a notice after the answer, at most one of a kind for each account and day (I-15). What becomes of it never
+// changes a decision.
+func (l *Logins) notify(c Client, a Account, n notice, method string) {
+	if l.notices == nil || a.Email == "" {
+		return
+	}
+	if l.noticesUnderWay.Add(1) > maxNotices {
+		l.noticesUnderWay.Add(-1)
+		return
+	}
+	l.noticesDone.Add(1)
+	at := l.now()
+	go func() {
+		defer l.noticesDone.Done()
+		defer l.noticesUnderWay.Add(-1)
+		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+		defer cancel()
+		until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, 1, 24 * time.Hour})
+		if err != nil || !until.IsZero() {
+			return
+		}
+		lang := l.texts.Match(a.Language, c.Language)
+		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", c.Addr.String(),
+			"method", l.texts.Method(lang, method), "wait", l.texts.Duration(lang, l.rules.blockFor)}
+		err = send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
+			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)})
+		outcome := audit.Success
+		if err != nil {
+			outcome = audit.Failure
+		}
+		_ = l.Record(ctx, event(audit.NoticeSent, outcome, c, a, "", n.kind))
+	}()
+}
+
+// send calls a sender; a panic in it is a failure.
+func send(ctx context.Context, s Sender, m Message) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = ErrSend
+		}
+	}()
+	return s.Send(ctx, m)
+}
+
+// WaitForNotices waits until the notices under way are sent or have failed. Call it when the server has shut down.
+func (l *Logins) WaitForNotices() { l.noticesDone.Wait() }

@@ -1,0 +1,136 @@
+package challenge
+
+import (
+	"context"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// LoginInfo is one live login of an account, for a page that lists them.
+type LoginInfo struct {
+	ID        string // public id
+	Current   bool   // the one that asks
+	Methods   []Method
+	Created   time.Time
+	Seen      time.Time // at most a minute old for one in use
+	Expires   time.Time
+	Addr      netip.Addr // where it began
+	UserAgent string
+}
+
+// Sessions lists the live logins of the account that s belongs to, the latest first.
+func (l *Logins) Sessions(ctx context.Context, s *Session) ([]LoginInfo, error) {
+	login, ok := s.Login()
+	if !ok {
+		return nil, ErrEnded
+	}
+	rec, err := l.peek(ctx, accountKey(login.UserID))
+	if err != nil {
+		return nil, err
+	}
+	now := l.now()
+	var out []LoginInfo
+	for _, v := range rec.logins {
+		if !now.Before(v.end) {
+			continue
+		}
+		raw, err := l.store.Load(ctx, v.key)
+		if err != nil {
+			return nil, unavailable("store", err)
+		}
+		var other Session
+		if raw == nil || other.decode(raw) != nil || other.kind != kindLogin || other.login.id != v.id || now.Sub(other.login.Seen) >= l.durations.Idle {
+			continue
+		}
+		o := &other.login
+		out = append(out, LoginInfo{ID: o.ID, Current: o.id == login.id, Methods: o.Methods, Created: o.Created, Seen: o.Seen, Expires: o.Expires, Addr: o.Addr, UserAgent: o.UserAgent})
+	}
+	slices.SortFunc(out, func(a, b LoginInfo) int { return b.Created.Compare(a.Created) })
+	return out, nil
+}
+
+// EndLogin ends one login of the account that s belongs to, by its public id. One that is gone already is no error.
+func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) error {
+	login, ok := s.Login()
+	if !ok {
+		return ErrEnded
+	}
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != len(recordID{}) {
+		return ErrMalformed
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if _, err := l.apply(ctx, accountKey(login.UserID), logout{recordID(raw)}); err != nil {
+		return err
+	}
+	reason := "another login of the account"
+	if id == login.ID {
+		reason = ""
+	}
+	return l.Record(ctx, event(audit.Logout, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", reason))
+}
+
+// EndOthers ends every login and pending login of the account but this one, which goes on under a new token.
+func (l *Logins) EndOthers(ctx context.Context, c Client, s *Session) (Outcome, error) {
+	login, sub, _, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return l.change(ctx, c, s, login, &sub, factorChange{
+		apply: func(list []enrolled) ([]enrolled, error) { return list, nil },
+		event: event(audit.LogoutEverywhere, audit.Success, c, sub.account, "", "all others"),
+	})
+}
+
+// DeviceInfo is a device that the account has used before (I-11). It has no name; it only keeps strangers' wrong guesses
+// from locking the owner out.
+type DeviceInfo struct {
+	ID      string
+	Current bool
+	Created time.Time
+	Used    time.Time
+	Expires time.Time
+}
+
+// Devices lists the known devices of the account that s belongs to, the latest used first.
+func (l *Logins) Devices(ctx context.Context, c Client, s *Session) ([]DeviceInfo, error) {
+	login, ok := s.Login()
+	if !ok {
+		return nil, ErrEnded
+	}
+	rec, err := l.peek(ctx, accountKey(login.UserID))
+	if err != nil {
+		return nil, err
+	}
+	now, mine := l.now(), deviceOf(login.UserID, c.Device)
+	var out []DeviceInfo
+	for _, d := range rec.devices {
+		if rec.known(d.id, now) < 0 {
+			continue
+		}
+		out = append(out, DeviceInfo{ID: hex.EncodeToString(d.id[:]), Current: d.id == mine, Created: d.created, Used: d.used, Expires: d.created.Add(deviceLife)})
+	}
+	slices.SortFunc(out, func(a, b DeviceInfo) int { return b.Used.Compare(a.Used) })
+	return out, nil
+}
+
+// ForgetDevice makes one known device a stranger again.
+func (l *Logins) ForgetDevice(ctx context.Context, s *Session, id string) error {
+	login, ok := s.Login()
+	if !ok {
+		return ErrEnded
+	}
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != len(deviceID{}) || deviceID(raw) == (deviceID{}) {
+		return ErrMalformed
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	_, err = l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)})
+	return err
+}

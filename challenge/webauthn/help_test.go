@@ -149,11 +149,11 @@ func (p *person) enrol(id string, key *softKey) {
 }
 
 // poses begins a login: the attempt holds the challenge as the machine hands it to Verify, and the options are what the
-// client gets.
-func (p *person) poses() (*challenge.Attempt, []byte) {
+// client gets. nonce, if given, is what the random source gives for it.
+func (p *person) poses(nonce ...byte) (*challenge.Attempt, []byte) {
 	p.t.Helper()
 	a, options, err := p.tap.begin(p.t, func(a *challenge.Attempt) error {
-		a.Enrolled = p.has
+		a.Enrolled, p.random.next = p.has, nonce
 		return p.factor.Begin(p.t.Context(), a)
 	})
 	if err != nil {

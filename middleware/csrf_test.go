@@ -181,3 +181,17 @@ func TestAnUpgradeHeaderDoesNotReplaceTheToken_I24(t *testing.T) {
 	r.Header.Set("Origin", site)
 	b.want(b.send(r), 403, "")
 }
+
+func TestABodyWithoutALengthIsLimitedToo(t *testing.T) {
+	w := found(t)
+	for _, h := range []http.Handler{w.mux, w.web.RateLimit(ByAccount)(w.mux)} {
+		r := httptest.NewRequest("POST", site+"/api/login", strings.NewReader(`{"username":"`+strings.Repeat("a", 17<<10)+`","password":"x"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.ContentLength = -1
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code != 413 {
+			t.Error(rec.Code)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -296,3 +297,40 @@ type discard struct{ h http.Header }
 func (d discard) Header() http.Header         { return d.h }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
+
+func TestAProgramGetsNoCookieWhateverTheAppKeeps(t *testing.T) {
+	w := found(t)
+	w.mux.Handle("/api/keeps", w.api.RequireSecondFactor(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.web.Session.Put(r.Context(), "n", w.web.Session.GetInt(r.Context(), "n")+1)
+		_, _ = fmt.Fprint(rw, w.web.Session.GetInt(r.Context(), "n"))
+	})))
+	for range 2 { // a Basic request has no session to keep anything in
+		status, a, h := w.call("GET", "/api/keeps", "", "", "Authorization", basicHeader("reports", password))
+		if status != 200 || h.Get("Set-Cookie") != "" || a["body"] != "1" {
+			t.Error(status, a, h)
+		}
+	}
+	token := w.bearer()
+	for _, want := range []string{"1", "2"} {
+		status, a, h := w.call("GET", "/api/keeps", token, "")
+		if status != 200 || h.Get("Set-Cookie") != "" || a["body"] != want {
+			t.Error(status, a, h)
+		}
+	}
+}
+
+func TestWhatWasKeptBeforeAGuardRefusedStaysKept(t *testing.T) {
+	w := found(t)
+	w.shop()
+	guarded := w.web.RequireSecondFactor(http.NotFoundHandler())
+	w.mux.Handle("/note", w.web.Sessions(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.web.Session.Put(r.Context(), "basket", "apple")
+		guarded.ServeHTTP(rw, r)
+	})))
+	b := w.browser()
+	b.want(b.get("/note"), 303, "/login?next=%2Fnote")
+	b.get("/basket")
+	if b.page != "basket: apple" {
+		t.Error(b.page)
+	}
+}

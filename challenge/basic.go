@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -205,14 +204,9 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 	}
 	method := recoveryName
 	if shaped(code, methods) == "" {
-		i := slices.IndexFunc(methods, func(m string) bool {
-			_, sends := ability[Deliverer](l.factor(m))
-			return !sends && m != recoveryName
-		})
-		if i < 0 {
+		if method = l.unasked(methods, code); method == "" {
 			return nil, l.refuseCode(ctx, c, a, "a code in the same request needs a factor that sends nothing")
 		}
-		method = methods[i]
 	}
 	try := guessTry{l: l, subject: &sub, prompt: &Prompt{Method: method}, allowed: methods,
 		spend: spend{kind: codeGuess, device: f.device, epoch: f.epoch, blocks: rec.budgetsOf(f.device, l.now()).code.blocks}}

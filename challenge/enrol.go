@@ -110,34 +110,64 @@ func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessT
 	}
 	next := *s.pending
 	next.Stage, next.Methods, next.Prompt = StageEnrol, names, Prompt{Method: names[0]}
-	sub.purpose = PurposeEnrol
-	f := l.factor(names[0])
-	a, err := l.attempt(&sub, f, &next.Prompt, "")
+	made, err := l.makeWaiting(ctx, &sub, names[0], next.Expires)
 	if err != nil {
 		return Outcome{}, err
 	}
-	e, err := enrol(ctx, f, a)
-	if err != nil {
-		return Outcome{}, err
-	}
-	made, err := l.newAuthenticator(sub.account.ID, names[0], "", e.Data)
-	if err != nil {
-		return Outcome{}, err
-	}
-	made.waits = next.Expires
 	next.enrolling = made.id
 	if err := l.consume(ctx, s); err != nil {
 		return Outcome{}, l.lost(ctx, c, sub.account, err)
 	}
-	err = l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
-		// One at a time: a second try takes the place of one that waits.
-		list = slices.DeleteFunc(list, func(v enrolled) bool { return !v.waits.IsZero() })
-		return append(list, made), nil
-	})
-	if err != nil {
+	if err := l.saveWaiting(ctx, &sub, made); err != nil {
 		return Outcome{}, err
 	}
 	return l.openPending(ctx, s.slot, next, s.data)
+}
+
+// makeWaiting makes an authenticator for a pending login, which waits for its first right answer until then.
+func (l *Logins) makeWaiting(ctx context.Context, sub *subject, method string, until time.Time) (enrolled, error) {
+	sub.purpose = PurposeEnrol
+	f := l.factor(method)
+	a, err := l.attempt(sub, f, nil, "")
+	if err != nil {
+		return enrolled{}, err
+	}
+	e, err := enrol(ctx, f, a)
+	if err != nil {
+		return enrolled{}, err
+	}
+	made, err := l.newAuthenticator(sub.account.ID, method, "", e.Data)
+	made.waits = until
+	return made, err
+}
+
+// saveWaiting keeps it, one at a time: it takes the place of one that waits, and of the code that opened the enrolment.
+func (l *Logins) saveWaiting(ctx context.Context, sub *subject, made enrolled) error {
+	return l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		list = slices.DeleteFunc(list, func(v enrolled) bool { return !v.waits.IsZero() || v.factor == enrolmentCodeName })
+		return append(list, made), nil
+	})
+}
+
+// enrolOther goes over to another kind of authenticator, while nothing is confirmed.
+func (l *Logins) enrolOther(ctx context.Context, s *Session, sub *subject, method string) (Outcome, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if sub.enrolments.any() {
+		return Outcome{}, ErrNoPending
+	}
+	made, err := l.makeWaiting(ctx, sub, method, s.pending.Expires)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := l.saveWaiting(ctx, sub, made); err != nil {
+		return Outcome{}, err
+	}
+	err = l.rewrite(ctx, s, func(s *Session) { s.pending.enrolling, s.pending.Prompt = made.id, Prompt{Method: method} })
+	if errors.Is(err, ErrEnded) {
+		err = ErrNoPending
+	}
+	return Outcome{Session: s}, err
 }
 
 // Enrolling is what to show while a pending login waits for the first answer of a new authenticator: the same as often as

@@ -67,7 +67,7 @@ func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session) (StepU
 		return StepUpPrompt{}, err
 	}
 	p := login.Prompt()
-	if !slices.Contains(methods, p.Method) || p.mac != nil && !l.now().Before(p.Expires) {
+	if !slices.Contains(methods, p.Method) || (p.mac != nil || p.state != nil) && !l.now().Before(p.Expires) {
 		p = Prompt{Method: methods[0]}
 	}
 	return StepUpPrompt{methods, p}, nil
@@ -83,7 +83,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	chosen := method != ""
 	if !chosen {
 		method = methods[0]
-		if p := login.Prompt(); p.mac != nil && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
+		if p := login.Prompt(); (p.mac != nil || p.state != nil) && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
 			return StepUpPrompt{methods, p}, nil
 		}
 	}

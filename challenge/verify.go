@@ -163,17 +163,12 @@ func (l *Logins) openPending(ctx context.Context, slot Slot, p Pending, data []b
 func (l *Logins) singleShot(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
 	method := ""
 	if shaped(code, s.pending.Methods) == "" {
-		i := slices.IndexFunc(s.pending.Methods, func(m string) bool {
-			_, sends := ability[Deliverer](l.factor(m))
-			return !sends && m != recoveryName
-		})
-		if s.pending.Stage != StageCode || i < 0 {
+		if method = l.unasked(s.pending.Methods, code); s.pending.Stage != StageCode || method == "" {
 			err := errors.Join(ErrRefused, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, Account{ID: s.pending.account, Name: s.pending.name}, "", "a code in the same request needs a factor that sends nothing")))
 			dctx, cancel := detached(ctx)
 			defer cancel()
 			return Outcome{}, errors.Join(err, l.deleteSession(dctx, s.key))
 		}
-		method = s.pending.Methods[i]
 	}
 	out, err := l.Verify(ctx, c, s, CodeInput{Method: method, Code: code})
 	if err != nil {
@@ -182,6 +177,31 @@ func (l *Logins) singleShot(ctx context.Context, c Client, s *Session, code stri
 		return Outcome{}, errors.Join(err, l.deleteSession(dctx, s.key))
 	}
 	return out, nil
+}
+
+// Reasoned is an optional ability of a factor's error: a reason for the audit, in a few fixed words that hold nothing of the
+// answer.
+type Reasoned interface {
+	error
+	AuditReason() string
+}
+
+// unasked is the method that a code which comes with the password is meant for: the first that sends nothing and can read
+// it, or else the first that sends nothing. Empty when each of them has to send.
+func (l *Logins) unasked(methods []string, code string) (method string) {
+	for _, m := range methods {
+		f := l.factor(m)
+		if _, sends := ability[Deliverer](f); sends || m == recoveryName {
+			continue
+		}
+		if _, ok := parse(f, code); ok {
+			return m
+		}
+		if method == "" {
+			method = m
+		}
+	}
+	return method
 }
 
 // CodeInput is an answer to a prompt.
@@ -502,7 +522,11 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		if errors.Is(err, ErrReplayed) {
 			name = audit.ReplayedCode
 		}
-		err = refused(name, "", err)
+		reason := ""
+		if v, ok := errors.AsType[Reasoned](err); ok {
+			reason = v.AuditReason()
+		}
+		err = refused(name, reason, err)
 		was, is := settled.before.budgetsOf(t.spend.device, now).code, settled.after.budgetsOf(t.spend.device, now).code
 		if is.wrong >= l.rules.codeGuesses && was.wrong < is.wrong {
 			err = errors.Join(err, refused(audit.CodeGuessesSpent, "now blocked", nil))
@@ -583,7 +607,8 @@ func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, meth
 		method = p.Prompt.Method
 	}
 	who := Account{ID: p.account, Name: p.name}
-	if p.Stage == StageEnrol || !slices.Contains(p.Methods, method) {
+	// An authenticator that is being enrolled can be shown as often as it is asked; only another kind is something new.
+	if !slices.Contains(p.Methods, method) || p.Stage == StageEnrol && method == p.Prompt.Method {
 		return Outcome{}, errors.Join(ErrMethod, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, who, "", "method not available")))
 	}
 	rec, err := l.peek(ctx, accountKey(p.account))
@@ -604,12 +629,18 @@ func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, meth
 		return l.refusePending(ctx, c, s, who, err)
 	}
 	purpose := PurposeLogin
-	if p.Stage == StageProof {
+	switch p.Stage {
+	case StageProof:
 		purpose = PurposeEnrolProof
+	case StageEnrol:
+		purpose = PurposeEnrol
 	}
 	sub, err := l.subject(ctx, c, a, rec, p.device, purpose, p.channel)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if p.Stage == StageEnrol {
+		return l.enrolOther(ctx, s, &sub, method)
 	}
 	prompt, err := l.ask(ctx, &sub, p.Methods, method, p.Prompt)
 	var wait *waitError

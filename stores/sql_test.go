@@ -2,6 +2,7 @@ package stores_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -192,14 +193,14 @@ func TestTwoPrefixesAreTwoStores(t *testing.T) {
 
 func TestManyNodesMayCreateTheSchemaAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "login.db")
-	createTogether(t, stores.SQLite, func() *sql.DB { return sqliteFile(t, path) })
+	createTogether(t, stores.SQLite, sqliteFile(t, path))
 }
 
-func createTogether(t *testing.T, d stores.Dialect, open func() *sql.DB) {
+func createTogether(t *testing.T, d stores.Dialect, db *sql.DB) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for range 8 {
-		s, err := stores.NewSQL(open(), d, stores.SQLOptions{Prefix: "together_", Timeout: 30 * time.Second})
+		s, err := stores.NewSQL(db, d, stores.SQLOptions{Prefix: "together_", Timeout: 30 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -434,28 +435,29 @@ func refusesOddArguments(t *testing.T, s interface {
 	if ok, _, err := s.Take(t.Context(), "k", 0, 1); ok || err == nil {
 		t.Errorf("interval 0: %v, %v", ok, err)
 	}
-	if ok, err := s.CompareAndSwap(t.Context(), "far", nil, []byte("v"), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)); !ok || err != nil {
+	far, apart := "far/"+rand.Text(), "apart/"+rand.Text()
+	if ok, err := s.CompareAndSwap(t.Context(), far, nil, []byte("v"), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)); !ok || err != nil {
 		t.Errorf("an end in the year 9999: %v, %v", ok, err)
 	}
-	if ok, err := s.CompareAndSwap(t.Context(), "far", []byte("v"), []byte("w"), time.Unix(1<<62, 0)); !ok || err != nil {
+	if ok, err := s.CompareAndSwap(t.Context(), far, []byte("v"), []byte("w"), time.Unix(1<<62, 0)); !ok || err != nil {
 		t.Errorf("an end after all years: %v, %v", ok, err)
 	}
-	if ok, err := s.CompareAndSwap(t.Context(), "far", []byte("w"), []byte("v"), time.Unix(-1<<62, 0)); !ok || err != nil {
+	if ok, err := s.CompareAndSwap(t.Context(), far, []byte("w"), []byte("v"), time.Unix(-1<<62, 0)); !ok || err != nil {
 		t.Errorf("an end before all years: %v, %v", ok, err)
 	}
-	if v, err := s.Load(t.Context(), "far"); v != nil || err != nil {
+	if v, err := s.Load(t.Context(), far); v != nil || err != nil {
 		t.Errorf("an end before all years left %q, %v", v, err)
 	}
-	if ok, err := s.CompareAndSwap(t.Context(), "apart", nil, []byte("v"), never); !ok || err != nil {
+	if ok, err := s.CompareAndSwap(t.Context(), apart, nil, []byte("v"), never); !ok || err != nil {
 		t.Errorf("insert: %v, %v", ok, err)
 	}
-	if ok, _, err := s.Take(t.Context(), "apart", time.Hour, 1); !ok || err != nil {
+	if ok, _, err := s.Take(t.Context(), apart, time.Hour, 1); !ok || err != nil {
 		t.Errorf("the limit of a key that has a record: %v, %v", ok, err)
 	}
-	if ok, err := s.CompareAndSwap(t.Context(), "apart", []byte("v"), nil, never); !ok || err != nil {
+	if ok, err := s.CompareAndSwap(t.Context(), apart, []byte("v"), nil, never); !ok || err != nil {
 		t.Errorf("the record of a key that has a limit: %v, %v", ok, err)
 	}
-	if ok, _, err := s.Take(t.Context(), "apart", time.Hour, 1); ok || err != nil {
+	if ok, _, err := s.Take(t.Context(), apart, time.Hour, 1); ok || err != nil {
 		t.Errorf("deleting a record reset a limit: %v, %v", ok, err)
 	}
 }

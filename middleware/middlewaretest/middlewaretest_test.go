@@ -1,6 +1,8 @@
 package middlewaretest_test
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -221,6 +223,31 @@ func TestPlantedFaultsAreFound_I02(t *testing.T) {
 		"a redirect that is no guard": {"/admin", func(h *house) http.Handler {
 			return http.RedirectHandler("/elsewhere", http.StatusSeeOther)
 		}, "was not sent to log in"},
+		"what looks like a CSRF token and is none": {"/static/id", func(h *house) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				id := make([]byte, 64)
+				_, _ = rand.Read(id)
+				fmt.Fprintf(w, "<p>%s</p>", base64.StdEncoding.EncodeToString(id))
+			})
+		}, "is answered differently: body"},
+		"a cookie for pending clients only": {"/admin", func(h *house) http.Handler {
+			guarded := h.web.RequireSecondFactor(who)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := r.Cookie("__Host-sallyport"); err == nil {
+					w.Header().Add("Set-Cookie", "half=yes")
+				}
+				guarded.ServeHTTP(w, r)
+			})
+		}, "is answered differently: another Set-Cookie"},
+		"a handler that panics for pending clients": {"/admin", func(h *house) http.Handler {
+			guarded := h.web.RequireSecondFactor(who)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := r.Cookie("__Host-sallyport"); err == nil {
+					panic(http.ErrAbortHandler)
+				}
+				guarded.ServeHTTP(w, r)
+			})
+		}, "is answered differently"},
 		"a route that ends pending logins": {"/static/bye", func(h *house) http.Handler {
 			cancel := h.api.Routes()
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -283,7 +310,7 @@ func TestAGuardOutsideTheRouterThatComparesPathsIsFound_I02(t *testing.T) {
 			app.ServeHTTP(w, r)
 		}
 	})
-	a.Routes = append(a.Routes, "/admin")
+	a.Routes, a.Public = []string{"/admin"}, []string{"/{$}"}
 	j := check(a)
 	if all := strings.Join(j.faults, "\n"); !strings.Contains(all, "GET /admin/: somebody who shows nothing") {
 		t.Error(all)
@@ -317,7 +344,7 @@ func TestASetUpThatTestsNothingIsRefused(t *testing.T) {
 
 func TestCodePagesAreLeftOut(t *testing.T) {
 	a := build(t, func(h *house) { h.mux.Handle("GET /code", h.web.RequirePassword(who)) })
-	a.CodePages = []string{"/code"}
+	a.Routes, a.Public, a.CodePages = []string{"GET /code"}, nil, []string{"/code"}
 	if j := check(a); len(j.faults) > 0 {
 		t.Error(strings.Join(j.faults, "\n"))
 	}

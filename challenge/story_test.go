@@ -23,6 +23,8 @@ type house struct {
 	t      *testing.T
 	store  *stores.Memory
 	logins *challenge.Logins
+
+	recovery, token string // what a test keeps from its preparations
 }
 
 func build(t *testing.T, change ...func(*challenge.Config)) *house {

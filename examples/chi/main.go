@@ -102,11 +102,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 	})
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
-	r.Route("/api", func(r chi.Router) {
-		r.Handle("/login", api.Routes())
-		r.Handle("/login/*", api.Routes())
-		r.Handle("/logout", api.Routes())
-		r.With(api.RequireSecondFactor).Handle("/me", pages.Me())
-	})
+	r.Handle("/api/*", api.Routes()) // login, code, step-up and logout; not found for the rest
+	r.With(api.RequireSecondFactor).Handle("/api/me", pages.Me())
 	return r, nil
 }

@@ -91,9 +91,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 	mux.Handle("POST /account/security/recovery-codes", fresh(pages.MakeRecoveryCodes()))
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
-	mux.Handle("/api/login", api.Routes())
-	mux.Handle("/api/login/", api.Routes())
-	mux.Handle("/api/logout", api.Routes())
+	mux.Handle("/api/", api.Routes()) // login, code, step-up and logout; not found for the rest
 	mux.Handle("/api/me", api.RequireSecondFactor(pages.Me()))
 
 	return web.AuditLog(web.RateLimit(middleware.ByClient)(mux)), nil

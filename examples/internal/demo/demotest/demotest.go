@@ -370,8 +370,13 @@ func logOutEverywhere(t *testing.T, of build) {
 func strangers(t *testing.T, of build) {
 	s := start(t, of, nil)
 	p := s.program()
-	for _, path := range []string{"/nowhere", "/account/", "/account/nowhere", "/api/nowhere", "/index.html"} {
+	for _, path := range []string{"/nowhere", "/account/", "/account/nowhere", "/index.html"} {
 		s.expect(p.do(http.MethodGet, path, ""), http.StatusNotFound, "")
+	}
+	for path, status := range map[string]int{"/api/nowhere": http.StatusNotFound, "/api/login": http.StatusMethodNotAllowed, "/api/login/nowhere": http.StatusNotFound} {
+		a := p.do(http.MethodGet, path, "")
+		s.expect(a, status, "")
+		s.problem(a)
 	}
 	for _, path := range []string{"/account", "/account/transfer", "/account/security", "/account/security/totp", "/account/security/recovery-codes", "/account/security/nowhere"} {
 		s.expect(p.do(http.MethodGet, path, ""), http.StatusSeeOther, "/login?next="+strings.ReplaceAll(path, "/", "%2F"))

@@ -3,6 +3,7 @@ package demotest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -38,10 +39,12 @@ func refusedFlags(t *testing.T, program string) {
 		{"-block-for", "5"}, {"-login-rate", "-1"}, {"-login-rate", "10001"}, {"-trusted-proxies", "10.0.0.1"}, {"-trusted-proxies", "10.0.0.0/33"},
 		{"-smtp", "http://mail.example"}, {"-smtp", "smtp://login:hidden@mail.example:99999"}, {"-nonsense"}, {"extra"},
 	} {
-		cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // else it would serve until the end of days
+		cmd := exec.CommandContext(ctx, program, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		err := cmd.Run()
+		cancel()
 		exit, ok := errors.AsType[*exec.ExitError](err)
 		if !ok || exit.ExitCode() != 2 {
 			t.Errorf("%q: %v, want status 2", flags, err)

@@ -271,6 +271,7 @@ func New(c Config) (*Logins, error) {
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
 	}
 	l.notices = c.Notices
+	l.recorder.calls = make(chan struct{}, maxCalls)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}
 	if err := l.fill(l.verdicts.key); err != nil {
@@ -367,13 +368,15 @@ func unavailable(what string, err error) error {
 type recorder struct {
 	to       audit.Recorder
 	required bool
-	stuck    atomic.Int32
+	calls    chan struct{} // one place for each call that the sink has not answered
+	slow     atomic.Bool   // the last answer took too long: until one comes, nothing waits for it as long again
 	lost     atomic.Uint64
 }
 
 const (
 	recordTimeout = time.Second
-	maxStuck      = 64 // calls that a sink has not answered; beyond, events are counted as lost at once
+	slowTimeout   = 50 * time.Millisecond
+	maxCalls      = 64
 )
 
 // Record writes one event. Its error is nil unless AuditRequired is set and the event may be lost.
@@ -396,26 +399,35 @@ func (l *Logins) Record(ctx context.Context, e audit.Event) error {
 func (l *Logins) LostEvents() uint64 { return l.recorder.lost.Load() }
 
 func (r *recorder) record(ctx context.Context, e audit.Event) error {
-	if r.stuck.Load() >= maxStuck {
+	wait := recordTimeout
+	if r.slow.Load() {
+		wait = slowTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
+	defer cancel()
+	select {
+	case r.calls <- struct{}{}:
+	case <-ctx.Done():
+		r.slow.Store(true)
 		return errors.New("sink is stuck")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
 	done := make(chan error, 1)
-	r.stuck.Add(1)
 	go func() {
-		defer r.stuck.Add(-1)
 		defer func() {
 			if recover() != nil {
 				done <- errors.New("sink panicked")
 			}
+			<-r.calls
 		}()
-		done <- r.to.Record(ctx, e)
+		err := r.to.Record(ctx, e)
+		r.slow.Store(false)
+		done <- err
 	}()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+		r.slow.Store(true)
 		return ctx.Err()
 	}
 }

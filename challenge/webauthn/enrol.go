@@ -20,16 +20,20 @@ import (
 var algorithms = lib.CredentialParametersRecommendedL3()
 
 // Enrol makes the options for a new passkey and the challenge that goes with them, or shows the pending ones again when the
-// attempt holds them. The options exclude the passkeys in the attempt, so that no device enrols twice.
+// attempt holds them. The options exclude the passkeys that there are already, so that no device enrols twice.
 func (f *Factor) Enrol(_ context.Context, a *challenge.Attempt) (challenge.Enrolment, error) {
-	d := data{RP: f.rpID(a.Site), Pending: new(pending)}
 	for _, v := range a.Enrolled {
-		has, err := decode(v.Data)
-		if err != nil {
-			return challenge.Enrolment{}, fmt.Errorf("%w: authenticator %s: %w", challenge.ErrUnavailable, v.ID, err)
+		d, err := decode(v.Data)
+		if err != nil || d.Pending == nil {
+			return challenge.Enrolment{}, fmt.Errorf("%w: authenticator %s: no enrolment that waits", challenge.ErrUnavailable, v.ID)
 		}
-		if has.Pending != nil {
-			return f.creation(a, has)
+		return f.creation(a, d)
+	}
+	d := data{RP: f.rpID(a.Site), Pending: new(pending)}
+	for _, v := range a.Existing {
+		has, err := decode(v.Data)
+		if err != nil || has.Passkey == nil {
+			return challenge.Enrolment{}, fmt.Errorf("%w: authenticator %s: %w", challenge.ErrUnavailable, v.ID, errData)
 		}
 		d.User = has.User
 		if has.RP == d.RP {

@@ -89,6 +89,10 @@ func TestAnEnrolmentsChallengeIsUsedUpByThePasskey(t *testing.T) {
 	if _, err := p.confirm(proof.Enrolment, answer); !errors.Is(err, challenge.ErrNoCode) {
 		t.Errorf("answered again: %v", err)
 	}
+	shown := p.attempt(challenge.PurposeEnrol, challenge.Authenticator{ID: "new", Data: proof.Enrolment})
+	if _, err := p.factor.Enrol(t.Context(), shown); !errors.Is(err, challenge.ErrUnavailable) {
+		t.Errorf("shown again: %v", err)
+	}
 	if _, err := p.factor.Verify(t.Context(), p.attempt(challenge.PurposeEnrol), answer); !errors.Is(err, challenge.ErrNoCode) {
 		t.Errorf("nothing waits: %v", err)
 	}
@@ -183,7 +187,7 @@ func TestEnrolmentRefusesWhatIsNotForIt(t *testing.T) {
 }
 
 // quotesNothing sees to it that no part of an answer is in an error (I-21).
-func quotesNothing(t *testing.T, err error, answer []byte) {
+func quotesNothing(t testing.TB, err error, answer []byte) {
 	t.Helper()
 	var values []string
 	var walk func(any)
@@ -260,8 +264,12 @@ func TestADataRecordOfAnotherFormIsNotAPasskey(t *testing.T) {
 		if p.factor.Available(p.attempt(challenge.PurposeLogin, challenge.Authenticator{ID: "x", Data: data})) {
 			t.Errorf("%s is available", name)
 		}
-		if _, err := p.factor.Enrol(t.Context(), p.attempt(challenge.PurposeEnrol, challenge.Authenticator{ID: "x", Data: data})); !errors.Is(err, challenge.ErrUnavailable) {
+		p.has = []challenge.Authenticator{{ID: "x", Data: data}}
+		if _, err := p.factor.Enrol(t.Context(), p.enrolling()); !errors.Is(err, challenge.ErrUnavailable) {
 			t.Errorf("%s: enrolling beside it: %v", name, err)
+		}
+		if _, err := p.factor.Enrol(t.Context(), p.attempt(challenge.PurposeEnrol, p.has...)); !errors.Is(err, challenge.ErrUnavailable) {
+			t.Errorf("%s: shown again: %v", name, err)
 		}
 		if _, err := p.confirm(data, []byte("{}")); !errors.Is(err, challenge.ErrUnavailable) {
 			t.Errorf("%s: enrolling into it: %v", name, err)

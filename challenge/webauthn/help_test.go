@@ -122,10 +122,17 @@ func (p *person) parse(answer string) []byte {
 	return b
 }
 
+// enrolling is an attempt to enrol one more.
+func (p *person) enrolling() *challenge.Attempt {
+	a := p.attempt(challenge.PurposeEnrol)
+	a.Existing = p.has
+	return a
+}
+
 // offer begins an enrolment.
 func (p *person) offer() challenge.Enrolment {
 	p.t.Helper()
-	e, err := p.factor.Enrol(p.t.Context(), p.attempt(challenge.PurposeEnrol, p.has...))
+	e, err := p.factor.Enrol(context.Background(), p.enrolling())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -134,7 +141,7 @@ func (p *person) offer() challenge.Enrolment {
 
 // confirm answers an enrolment.
 func (p *person) confirm(data []byte, answer []byte) (challenge.Proof, error) {
-	return p.factor.Verify(p.t.Context(), p.attempt(challenge.PurposeEnrol, challenge.Authenticator{ID: "new", Factor: "passkey", Data: data}), answer)
+	return p.factor.Verify(context.Background(), p.attempt(challenge.PurposeEnrol, challenge.Authenticator{ID: "new", Factor: "passkey", Data: data}), answer)
 }
 
 // enrol makes a passkey of key and keeps it under an id.
@@ -154,7 +161,7 @@ func (p *person) poses(nonce ...byte) (*challenge.Attempt, []byte) {
 	p.t.Helper()
 	a, options, err := p.tap.begin(p.t, func(a *challenge.Attempt) error {
 		a.Enrolled, p.random.next = p.has, nonce
-		return p.factor.Begin(p.t.Context(), a)
+		return p.factor.Begin(context.Background(), a)
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -165,5 +172,5 @@ func (p *person) poses(nonce ...byte) (*challenge.Attempt, []byte) {
 // verify answers a login.
 func (p *person) verify(a *challenge.Attempt, answer string) (challenge.Proof, error) {
 	p.t.Helper()
-	return p.factor.Verify(p.t.Context(), a, p.parse(answer))
+	return p.factor.Verify(context.Background(), a, p.parse(answer))
 }

@@ -300,7 +300,7 @@ func TestNothingIsPosedWithoutAPasskeyOrRandomness(t *testing.T) {
 		t.Errorf("I-20: without randomness: %v", err)
 	}
 	for range 2 {
-		if _, err := p.factor.Enrol(t.Context(), p.attempt(challenge.PurposeEnrol, p.has...)); !errors.Is(err, challenge.ErrUnavailable) {
+		if _, err := p.factor.Enrol(t.Context(), p.enrolling()); !errors.Is(err, challenge.ErrUnavailable) {
 			t.Errorf("I-20: enrolment without randomness: %v", err)
 		}
 		p.has = nil

@@ -1,7 +1,6 @@
 package webauthn_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -16,32 +15,6 @@ import (
 	"github.com/sallyport-go/sallyport/stores"
 )
 
-// atOnce enrols within Enrol, by the account's key, so that what the machine keeps from the start is a passkey.
-type atOnce struct {
-	*webauthn.Factor
-	t    *testing.T
-	keys map[string]*softKey
-}
-
-func (f atOnce) Enrol(ctx context.Context, a *challenge.Attempt) (challenge.Enrolment, error) {
-	e, err := f.Factor.Enrol(ctx, a)
-	if err != nil {
-		return e, err
-	}
-	answer, _ := f.Parse(f.keys[a.Account.ID].create(f.t, e.Options, a.Site, nil, nil))
-	confirming := *a
-	confirming.Purpose, confirming.Enrolled = challenge.PurposeEnrol, []challenge.Authenticator{{ID: "new", Data: e.Data}}
-	proof, err := f.Factor.Verify(ctx, &confirming, answer)
-	return challenge.Enrolment{Data: proof.Enrolment}, err
-}
-
-func (f atOnce) Verify(ctx context.Context, a *challenge.Attempt, answer []byte) (challenge.Proof, error) {
-	if a.Purpose == challenge.PurposeEnrol {
-		return challenge.Proof{Authenticator: a.Enrolled[0].ID}, nil
-	}
-	return f.Factor.Verify(ctx, a, answer)
-}
-
 // house is a machine with two people who have a passkey each.
 type house struct {
 	*challengetest.Kit
@@ -54,7 +27,7 @@ func build(t *testing.T) *house {
 	t.Helper()
 	h := &house{Kit: challengetest.New(challengetest.NewClock()), t: t, keys: map[string]*softKey{}}
 	c := h.Config(&stores.Memory{Clock: h.Clock.Now})
-	c.Factors = []challenge.Factor{atOnce{new(webauthn.Factor), t, h.keys}, &challenge.Email{Sender: h.Outbox}}
+	c.Factors = []challenge.Factor{new(webauthn.Factor), &challenge.Email{Sender: h.Outbox}}
 	var err error
 	if h.logins, err = challenge.New(c); err != nil {
 		t.Fatal(err)
@@ -69,7 +42,11 @@ func build(t *testing.T) *house {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err = h.verify(out.Session, b64.EncodeToString([]byte("{}")))
+		e, err := h.logins.Enrolling(t.Context(), challenge.Client{}, out.Session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err = h.verify(out.Session, h.keys[id].create(t, e.Options, site, nil, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,6 +107,82 @@ func TestALoginByPasskey(t *testing.T) {
 	}
 	if n := h.Audit.Count(audit.LoginWithMFA); n != 3 {
 		t.Errorf("%d logins in the audit: %v", n, h.Audit.Take())
+	}
+}
+
+func TestAPasskeyIsEnrolledInAPendingLogin(t *testing.T) {
+	h := build(t)
+	h.Users.Add(challenge.Account{ID: "3", Name: "carol", Email: "carol@example.com"}, password)
+	h.SetVerdict("3", challenge.Verdict{Factors: []string{"passkey"}})
+	out, err := h.verify(h.password("carol"), h.Outbox.Code("carol@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := out.Session
+	e, err := h.logins.Enrolling(t.Context(), challenge.Client{}, s)
+	again, _ := h.logins.Enrolling(t.Context(), challenge.Client{}, s)
+	if err != nil || e.Options == nil || string(again.Options) != string(e.Options) {
+		t.Fatal("not the same options as often as they are asked for", err)
+	}
+	key := newSoftKey(t)
+	if _, err := h.verify(s, key.create(t, e.Options, "https://evil.example", nil, nil)); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Fatal(err)
+	}
+	answers := []string{key.create(t, e.Options, site, nil, nil), newSoftKey(t).create(t, e.Options, site, nil, nil)}
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for _, answer := range answers {
+		s := *s
+		wg.Go(func() {
+			if _, err := h.verify(&s, answer); err == nil {
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d of two keys were enrolled by one challenge", won.Load())
+	}
+	if o := read(t, posed(t, h.password("carol"))); len(o.AllowCredentials) != 1 {
+		t.Errorf("%d passkeys", len(o.AllowCredentials))
+	}
+}
+
+func TestASecondPasskeyIsAddedToALogin(t *testing.T) {
+	h := build(t)
+	s := h.password("alice")
+	out, err := h.verify(s, h.keys["1"].get(t, posed(t, s), site, nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = h.open(out.Token)
+	n, err := h.logins.BeginEnrolment(t.Context(), challenge.Client{}, s, challenge.EnrolInput{Method: "passkey", Name: "spare key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := h.logins.Waiting(t.Context(), challenge.Client{}, s)
+	if err != nil || string(shown.Enrolment.Options) != string(n.Enrolment.Options) {
+		t.Fatal("not the same options when they are shown again", err)
+	}
+	if o := read(t, n.Enrolment.Options); len(o.ExcludeCredentials) != 1 || o.ExcludeCredentials[0].ID != b64.EncodeToString(h.keys["1"].id) {
+		t.Errorf("%s", n.Enrolment.Options)
+	}
+	if _, err := h.logins.ConfirmEnrolment(t.Context(), challenge.Client{}, s, h.keys["1"].create(t, n.Enrolment.Options, site, nil, nil)); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Errorf("the key that is there already: %v", err)
+	}
+	spare := newSoftKey(t)
+	answer := spare.create(t, n.Enrolment.Options, site, nil, nil)
+	if out, err = h.logins.ConfirmEnrolment(t.Context(), challenge.Client{}, s, answer); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.logins.ConfirmEnrolment(t.Context(), challenge.Client{}, h.open(out.Token), answer); err == nil {
+		t.Error("a challenge of an enrolment was answered twice")
+	}
+	for _, key := range []*softKey{spare, h.keys["1"], spare} {
+		s := h.password("alice")
+		if _, err := h.verify(s, key.get(t, posed(t, s), site, nil, nil)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

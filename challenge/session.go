@@ -362,7 +362,7 @@ func (s *Session) encode() []byte {
 		e.string(p.enrolling)
 	case kindLogin:
 		l := &s.login
-		e.fixed(l.id[:])
+		e.fixed([]byte(l.ID)) // in hex, as it is shown: reading it costs nothing then
 		e.time(l.Seen)
 		e.time(l.Expires)
 		e.time(l.Created)
@@ -426,8 +426,10 @@ func (s *Session) decode(raw []byte) error {
 		p.enrolling = d.string()
 	case kindLogin:
 		l := &s.login
-		l.id = d.id()
-		l.ID = l.id.String()
+		if l.ID = d.take(2 * uint64(len(l.id))); !d.bad {
+			_, err := hex.Decode(l.id[:], []byte(l.ID))
+			d.bad = err != nil
+		}
 		l.Seen = d.time()
 		l.Expires = d.time()
 		l.Created = d.time()

@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,12 +244,12 @@ func TestPlantedFaultsAreFound_I02(t *testing.T) {
 		"a handler that panics for pending clients": {"/admin", func(h *house) http.Handler {
 			guarded := h.web.RequireSecondFactor(who)
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				guarded.ServeHTTP(w, r)
 				if _, err := r.Cookie("__Host-sallyport"); err == nil {
 					panic(http.ErrAbortHandler)
 				}
-				guarded.ServeHTTP(w, r)
 			})
-		}, "is answered differently"},
+		}, "is answered differently: header Aborted"},
 		"a route that ends pending logins": {"/static/bye", func(h *house) http.Handler {
 			cancel := h.api.Routes()
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -369,6 +371,48 @@ func TestWhatMayDifferIsMasked(t *testing.T) {
 	}
 }
 
+func TestWhatASoundPageMayDo(t *testing.T) {
+	page := template.Must(template.New("").Parse(`<input type="hidden" name="csrf_token" value="{{.}}"/>`))
+	a := build(t, func(h *house) {
+		h.mux.Handle("/form", h.web.Sessions(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.web.Session.Put(r.Context(), "seen", true) // of a first visit it makes a session, and a cookie
+			var body strings.Builder
+			_ = page.Execute(&body, middleware.CSRFToken(r.Context())) // it escapes each + of the token
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+			if r.Method != http.MethodHead {
+				_, _ = io.WriteString(w, body.String())
+			}
+		})))
+	})
+	a.Routes, a.Public = nil, []string{"/form"}
+	for range 3 {
+		if j := check(a); len(j.faults) > 0 {
+			t.Fatal(strings.Join(j.faults, "\n"))
+		}
+	}
+}
+
+func TestAnEndedPendingLoginIsReplacedForTheNextRoute(t *testing.T) {
+	a := build(t, func(h *house) {
+		cancel := h.api.Routes()
+		h.mux.Handle("/static/bye", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == "BREW" && r.Header.Get("Authorization") != "" {
+				r.Method, r.URL.Path = "POST", "/api/login/cancel"
+				cancel.ServeHTTP(discard{}, r)
+			}
+		}))
+		h.mux.Handle("/api/admin", h.api.RequirePassword(who))
+	})
+	a.Routes, a.Public = []string{"/static/bye", "/api/admin"}, []string{"/static/bye"}
+	all := strings.Join(check(a).faults, "\n")
+	for _, want := range []string{"ended during the walk", "GET /api/admin: half a login (bearer token) is answered differently: status 200, not 401"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not in\n%s", want, all)
+		}
+	}
+}
+
 func TestAChiRouterIsWalkedWithoutAnAdapter(t *testing.T) {
 	r := chi.NewRouter()
 	a := build(t, func(h *house) {
@@ -432,6 +476,9 @@ func TestClients(t *testing.T) {
 	}
 	if _, err := a.Client().Get("https://other.example/"); err == nil {
 		t.Error("a client left the site")
+	}
+	for range 25 { // more than the login rate lets one address do
+		middlewaretest.Login(t, a)
 	}
 	for name, c := range map[string]func(*middlewaretest.App){
 		"a wrong code": func(a *middlewaretest.App) { a.Code = func() string { return "000000" } },

@@ -33,7 +33,6 @@ type Routes []string
 
 // Walk takes one route of chi's Walk, and always returns nil. It turns chi's pattern into one of http.ServeMux.
 func (r *Routes) Walk(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-	pattern = strings.ReplaceAll(pattern, "/*/", "/") // where a sub-router was mounted
 	switch {
 	case strings.HasSuffix(pattern, "/*"):
 		pattern = strings.TrimSuffix(pattern, "*")

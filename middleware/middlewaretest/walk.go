@@ -185,11 +185,12 @@ func (a App) walk(report *report, routes []route, own map[string]bool, group []r
 	}
 }
 
-// compare asks as both. A session cookie that only one of them got may be a first visit's: then both ask again.
+// compare asks as both. Where they differ and one of them was given a cookie, it may be because of a first visit, which gets
+// a session for the app's own data: then both ask again.
 func (a App) compare(report *report, p *pair, q request, how string, tokens bool) (anonymous reply) {
 	anonymous, pending := p.anonymous.ask(q), p.pending.ask(q)
 	what := difference(anonymous, pending, tokens && q.method == http.MethodHead)
-	if what == onlyCookies {
+	if what != "" && (anonymous.header["Set-Cookie"] != nil || pending.header["Set-Cookie"] != nil) {
 		anonymous, pending = p.anonymous.ask(q), p.pending.ask(q)
 		what = difference(anonymous, pending, tokens && q.method == http.MethodHead)
 	}
@@ -198,8 +199,6 @@ func (a App) compare(report *report, p *pair, q request, how string, tokens bool
 	}
 	return anonymous
 }
-
-const onlyCookies = "another Set-Cookie"
 
 // difference says in what the answers differ, or nothing.
 func difference(anonymous, pending reply, anyLength bool) string {
@@ -230,7 +229,7 @@ func difference(anonymous, pending reply, anyLength bool) string {
 	case anonymous.body != pending.body:
 		return fmt.Sprintf("body %.80q, not %.80q", apart(pending.body, anonymous.body), apart(anonymous.body, pending.body))
 	case cookies:
-		return onlyCookies
+		return "another Set-Cookie"
 	}
 	return ""
 }
@@ -315,8 +314,8 @@ func (a App) pairs(t TB) []*pair {
 	}
 	if (&visitor{app: a}).ask(request{method: "POST", target: a.Paths.API + "/login/verify"}).status != http.StatusNotFound {
 		p := &pair{name: "bearer token"}
-		p.anonymous = &visitor{app: a, bearer: base64.RawURLEncoding.EncodeToString(make([]byte, 32))}
-		p.renew = func() *visitor { return &visitor{app: a, bearer: a.halfwayAPI(t)} }
+		p.anonymous = &visitor{app: a, cookies: map[string]string{}, bearer: base64.RawURLEncoding.EncodeToString(make([]byte, 32))}
+		p.renew = func() *visitor { return &visitor{app: a, cookies: map[string]string{}, bearer: a.halfwayAPI(t)} }
 		p.alive = func(v *visitor) bool { // an answer that cannot be a code costs nothing
 			return v.ask(request{method: "POST", target: a.Paths.API + "/login/verify", json: `{"code":"?"}`}).status == http.StatusBadRequest
 		}
@@ -343,7 +342,7 @@ func (p *pair) keepAlive(t TB, a App) {
 	p.pending = p.renew()
 }
 
-// visitor is somebody who asks: cookies as a browser keeps them, or a token.
+// visitor is somebody who asks: cookies as a browser keeps them, and perhaps a token.
 type visitor struct {
 	app     App
 	cookies map[string]string
@@ -411,10 +410,11 @@ func (v *visitor) ask(q request) reply {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
 	}
 	rec := httptest.NewRecorder()
-	if aborted := serve(a.Handler, rec, r); aborted != nil {
-		return reply{status: rec.Code, header: http.Header{"Aborted": {fmt.Sprint(aborted)}}}
-	}
+	aborted := serve(a.Handler, rec, r)
 	res := rec.Result()
+	if aborted != nil {
+		res.Header.Set("Aborted", fmt.Sprint(aborted))
+	}
 	for _, c := range res.Cookies() {
 		known = append(known, c.Value)
 	}
@@ -426,7 +426,7 @@ func (v *visitor) ask(q request) reply {
 func (v *visitor) keep(cookies []*http.Cookie) {
 	for _, c := range cookies {
 		switch {
-		case v.cookies == nil: // a program
+		case v.cookies == nil: // somebody who asks once
 		case c.MaxAge < 0 || !c.Expires.IsZero() && c.Expires.Year() < 2000:
 			delete(v.cookies, c.Name)
 		default:

@@ -734,6 +734,9 @@ func TestI16LogoutEverywhereAtEveryPlaceOfAPromotionAndOfAStepUp(t *testing.T) {
 				places++
 				// When the bind was first, the login has been ended by what came after it, and the client's token opens nothing.
 				dead("in the end")
+				if n, _ := h.store.Usage(); n != 2 { // carol's account and alice's enrolment
+					t.Fatalf("%s, %s before operation %d: %d records are left of sessions", what, how, at, n-2)
+				}
 			}
 			if places < 8 {
 				t.Errorf("%s, %s: only %d places were tried", what, how, places)

@@ -239,6 +239,29 @@ func TestOnePasskeyRemovedOrBrokenLeavesTheOthersGood(t *testing.T) {
 	}
 }
 
+// Two enrolments that were begun before either was confirmed do not share a handle. Each key answers by its own.
+func TestPasskeysWithTwoHandlesBothLogIn(t *testing.T) {
+	p := newPerson(t)
+	p.enrol("a", p.key)
+	one := p.has
+	p.has = nil
+	other := newSoftKey(t)
+	p.enrol("b", other)
+	p.has = append(one, p.has...)
+	if bytes.Equal(p.key.handle, other.handle) {
+		t.Fatal("one handle")
+	}
+	a, options := p.poses()
+	for _, key := range []*softKey{p.key, other} {
+		if _, err := p.verify(a, key.get(t, options, site, nil, nil)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := p.verify(a, other.get(t, options, site, nil, func(c *ceremony) { c.handle = p.key.handle })); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Errorf("by the other's: %v", err)
+	}
+}
+
 func TestAPasskeyThatWasNotAskedForIsRefused(t *testing.T) {
 	p := newPerson(t)
 	p.enrol("a", p.key)

@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +28,7 @@ import (
 
 // call is one Load or CompareAndSwap as one client saw it. "" is nil.
 type call struct {
-	Client     int
+	Client, N  int // N tells the calls of a client apart
 	Key        string
 	Swap       bool
 	Old, New   string
@@ -143,14 +145,13 @@ func record() bool {
 			client := job.Process*clientsPerProcess + i
 			r := rand.New(rand.NewPCG(uint64(client), 7))
 			for n := range job.Calls {
-				for _, c := range oneTurn(r, s, client, n, fmt.Sprint(job.Keys, r.IntN(4))) {
+				oneTurn(r, s, client, n, fmt.Sprint(job.Keys, r.IntN(4)), func(c call) {
 					mu.Lock()
-					err := out.Encode(c)
-					mu.Unlock()
-					if err != nil {
-						return
+					defer mu.Unlock()
+					if err := out.Encode(c); err != nil {
+						panic(err)
 					}
-				}
+				})
 			}
 		})
 	}
@@ -158,10 +159,11 @@ func record() bool {
 	return true
 }
 
-// oneTurn reads a key and swaps from what it has read. Until a read succeeds nothing else is tried: few calls stay open.
-func oneTurn(r *rand.Rand, s both, client, n int, key string) []call {
+// oneTurn reads a key and swaps from what it has read. Until a read succeeds nothing else is tried: few calls stay open. A
+// swap is told twice: as one without answer before it is made, for who is killed in it, and again with its answer.
+func oneTurn(r *rand.Rand, s both, client, n int, key string, tell func(call)) {
 	ctx := context.Background()
-	read := call{Client: client, Key: key}
+	read := call{Client: client, N: 2 * n, Key: key}
 	for {
 		read.Begin = time.Now().UnixNano()
 		v, err := s.Load(ctx, key)
@@ -172,7 +174,8 @@ func oneTurn(r *rand.Rand, s both, client, n int, key string) []call {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	swap := call{Client: client, Key: key, Swap: true, Old: read.Held}
+	tell(read)
+	swap := call{Client: client, N: 2*n + 1, Key: key, Swap: true, Old: read.Held, Failed: true}
 	switch r.IntN(10) {
 	case 0, 1: // delete
 	case 2:
@@ -189,25 +192,28 @@ func oneTurn(r *rand.Rand, s both, client, n int, key string) []call {
 		return []byte(v)
 	}
 	swap.Begin = time.Now().UnixNano()
+	tell(swap)
 	ok, err := s.CompareAndSwap(ctx, key, asBytes(swap.Old), asBytes(swap.New), time.Now().Add(time.Hour))
 	swap.End = time.Now().UnixNano()
 	swap.OK, swap.Failed = ok, err != nil
-	return []call{read, swap}
+	tell(swap)
 }
 
-// historyOf runs processes that all hammer four keys. During, if not nil, is called once a third of the calls is made.
-func historyOf(t *testing.T, kind, addr string, calls int, during func()) []call {
+// historyOf runs processes that all hammer four keys. During, if not nil, is called once a third of the calls is made; it may
+// kill one of the processes.
+func historyOf(t *testing.T, kind, addr string, calls int, during func([]*os.Process)) []call {
 	t.Helper()
 	const processes = 3
 	var (
 		mu      sync.Mutex
-		history []call
+		history = map[[2]int]call{}
 		lines   atomic.Int64
 		wg      sync.WaitGroup
 		third   = make(chan struct{})
 	)
 	keys := fmt.Sprintf("history/%d/", time.Now().UnixNano())
 	var begin []io.WriteCloser
+	var started []*os.Process
 	for p := range processes {
 		spec, _ := json.Marshal(task{Kind: kind, Addr: addr, Keys: keys, Process: p, Calls: calls, Timeout: 2 * time.Second})
 		c := exec.Command(os.Args[0])
@@ -219,22 +225,22 @@ func historyOf(t *testing.T, kind, addr string, calls int, during func()) []call
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		begin = append(begin, stdin)
+		begin, started = append(begin, stdin), append(started, c.Process)
 		wg.Go(func() {
 			in := bufio.NewScanner(stdout)
 			for in.Scan() {
 				var one call
-				if err := json.Unmarshal(in.Bytes(), &one); err != nil {
-					t.Errorf("%v: %s", err, in.Text())
+				if json.Unmarshal(in.Bytes(), &one) != nil {
+					continue // the last words of a process that was killed
 				}
 				mu.Lock()
-				history = append(history, one)
+				history[[2]int{one.Client, one.N}] = one
 				mu.Unlock()
-				if lines.Add(1) == int64(2*calls*clientsPerProcess*processes/3) {
+				if lines.Add(1) == int64(3*calls*clientsPerProcess*processes/3) {
 					close(third)
 				}
 			}
-			if err := c.Wait(); err != nil {
+			if err := c.Wait(); err != nil && c.ProcessState.ExitCode() >= 0 { // else it was killed
 				t.Errorf("process: %v\n%s", err, &stderr)
 			}
 		})
@@ -244,10 +250,10 @@ func historyOf(t *testing.T, kind, addr string, calls int, during func()) []call
 	}
 	if during != nil {
 		<-third
-		during()
+		during(started)
 	}
 	wg.Wait()
-	return history
+	return slices.Collect(maps.Values(history))
 }
 
 func checkHistory(t *testing.T, history []call) {

@@ -43,6 +43,7 @@ func init() { mysql.SetLogger(log.New(io.Discard, "", 0)) }
 type server struct {
 	addr    string
 	command func() *exec.Cmd
+	more    []string // arguments from the next start on
 	ready   func(context.Context) error
 	output  *bytes.Buffer
 
@@ -151,7 +152,8 @@ func startPostgres(t testing.TB) *server {
 	return s
 }
 
-func startMariaDB(t testing.TB) *server {
+// startMariaDB starts it without a binary log; withBinaryLog are the arguments that give it one.
+func startMariaDB(t testing.TB) (s *server, withBinaryLog []string) {
 	t.Helper()
 	bin := needs(t, "MariaDB", "mariadb-install-db", "mariadbd")
 	me, err := user.Current()
@@ -166,14 +168,14 @@ func startMariaDB(t testing.TB) *server {
 	}
 	run(t, as(nil, exec.Command(bin[0], "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--user="+me.Username, "--innodb-log-file-size=8M")))
-	s := &server{addr: "127.0.0.1:" + port}
+	s = &server{addr: "127.0.0.1:" + port}
 	s.command = func() *exec.Cmd {
-		return as(nil, exec.Command(bin[1], "--no-defaults", "--datadir="+data, "--user="+me.Username, "--port="+port, "--bind-address=127.0.0.1",
-			"--socket="+filepath.Join(dir, "sock"), "--pid-file="+filepath.Join(dir, "pid"), "--innodb-log-file-size=8M", "--init-file="+grant))
+		return as(nil, exec.Command(bin[1], append([]string{"--no-defaults", "--datadir=" + data, "--user=" + me.Username, "--port=" + port, "--bind-address=127.0.0.1",
+			"--socket=" + filepath.Join(dir, "sock"), "--pid-file=" + filepath.Join(dir, "pid"), "--innodb-log-file-size=8M", "--init-file=" + grant}, s.more...)...))
 	}
 	s.ready = func(ctx context.Context) error { return pingSQL(ctx, "mysql", s.addr) }
 	s.boot(t)
-	return s
+	return s, []string{"--log-bin=" + filepath.Join(dir, "binlog"), "--sync-binlog=1"}
 }
 
 func startRedis(t testing.TB) *server {

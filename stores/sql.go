@@ -25,7 +25,9 @@ import (
 //     is one file on one machine, never on a network drive; ":memory:" is another database in each connection.
 //   - PostgreSQL: leave fsync and synchronous_commit on, for the same reason. A pooler in transaction mode must know prepared
 //     statements (PgBouncer 1.21 and later with max_prepared_statements).
-//   - MySQL, MariaDB: InnoDB with innodb_flush_log_at_trx_commit = 1, the default.
+//   - MySQL, MariaDB: InnoDB with innodb_flush_log_at_trx_commit = 1, the default. With log_bin and sync_binlog = 1 besides
+//     (MySQL's default, not MariaDB's), nobody sees a change that a crash can undo. Without, somebody may, in the moment before
+//     it is on disk; but none is lost of which the store has said that it was done.
 //   - All: read and write the primary. A replica that lags shows a session that has been logged out. A cluster with several
 //     writers (Galera, Group Replication) needs one writer for these tables, or reads that wait (wsrep_sync_wait).
 //

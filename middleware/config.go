@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,9 +47,13 @@ type Config struct {
 	CookieName string
 
 	// Brand is the site's name on pages; empty means its host. Pages replaces single templates ("login", "code", "enrol",
-	// "recovery", "fresh", "error" and their parts) and "style.css"; what it lacks stays ours.
+	// "recovery", "fresh", "error", "security" and those that begin with "security-", and their parts) and "style.css"; what it lacks stays ours.
 	Brand string
 	Pages *template.Template
+
+	// PasskeyScript is webauthn.Script, the one file of JavaScript there is; it is served below Paths.Login, and the pages that
+	// need it, and no others, allow it in their Content-Security-Policy. A site with passkeys has to give it.
+	PasskeyScript []byte
 
 	// Realm is what a client shows for HTTP Basic; empty means Brand.
 	Realm string
@@ -69,7 +74,12 @@ type Paths struct {
 	Logout  string // /logout
 	Home    string // / ; where a logout leads
 	Account string // /account ; where a login leads that came from nowhere
-	API     string // /api ; the JSON routes are API + "/login", "/login/verify" … and API + "/logout"
+
+	// Security is the overview of [Web.Security], whose other pages stand below it: /totp, /passkeys, /email, /phone,
+	// /recovery-codes, /devices, /sessions and more.
+	Security string // /account/security
+
+	API string // /api ; the JSON routes are API + "/login", "/login/verify" … and API + "/logout"
 }
 
 // Web is the browser's side: pages, redirects and cookies. It is made by [New], holds nothing of a request and is safe for
@@ -96,6 +106,12 @@ type core struct {
 	shared   challenge.Taker
 	maxForm  int64
 	pages    *pages
+	security map[string]securityRoute // by path
+
+	script      []byte // for passkeys; nil without them
+	scriptTag   string // its ETag
+	passkeyPath string
+
 	realm    string
 	logger   *slog.Logger
 	browser  Group // answers for what belongs to no group
@@ -181,6 +197,11 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 	if w.pages, err = newPages(logins.Texts(), c.Pages, c.Brand); err != nil {
 		errs = append(errs, err)
 	}
+	w.security = newSecurity(w.paths.Security, logins.Enrollable())
+	if slices.Contains(logins.Enrollable(), methodPasskey) && len(c.PasskeyScript) == 0 {
+		refuse("Config.PasskeyScript is missing: give webauthn.Script, without which no browser can use a passkey")
+	}
+	w.setScript(c.PasskeyScript)
 	if w.realm = c.Realm; w.realm == "" {
 		w.realm = c.Brand
 	}
@@ -230,6 +251,7 @@ func (p Paths) complete() (Paths, error) {
 	fill(&p.Logout, "/logout")
 	fill(&p.Home, "/")
 	fill(&p.Account, "/account")
+	fill(&p.Security, "/account/security")
 	fill(&p.API, "/api")
 	for name, v := range map[string]string{"Home": p.Home, "Account": p.Account} {
 		if !localPath(v) {
@@ -238,7 +260,7 @@ func (p Paths) complete() (Paths, error) {
 	}
 	seen := map[string]string{}
 	for _, f := range []struct{ name, v string }{{"Login", p.Login}, {"Verify", p.Verify}, {"Enrol", p.Enrol}, {"Resend", p.Resend},
-		{"Cancel", p.Cancel}, {"Fresh", p.Fresh}, {"Logout", p.Logout}, {"API", p.API}} {
+		{"Cancel", p.Cancel}, {"Fresh", p.Fresh}, {"Logout", p.Logout}, {"API", p.API}, {"Security", p.Security}} {
 		if !pathForm.MatchString(f.v) || f.v == "/" || path.Clean(f.v) != f.v {
 			return p, fmt.Errorf("middleware: Config.Paths.%s %q: give a clean path such as /login, without a slash at its end", f.name, f.v)
 		}
@@ -246,6 +268,9 @@ func (p Paths) complete() (Paths, error) {
 			return p, fmt.Errorf("middleware: Config.Paths.%s and %s are both %q", other, f.name, f.v)
 		}
 		seen[f.v] = f.name
+	}
+	if under(p.Security, p.Login) { // nothing there may be followed after a login or a step-up
+		return p, fmt.Errorf("middleware: Config.Paths.Security %q must not stand below Login, %q", p.Security, p.Login)
 	}
 	return p, nil
 }

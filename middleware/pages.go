@@ -27,10 +27,17 @@ var pageStyle string
 const (
 	pageLogin    = "login"
 	pageCode     = "code"  // also the code that precedes enrolling
-	pageEnrol    = "enrol" // an authenticator app
+	pageEnrol    = "enrol" // an authenticator app, a passkey, or a code that was sent
 	pageRecovery = "recovery"
 	pageFresh    = "fresh" // step-up, by code or by password
 	pageError    = "error" // also blocked, unavailable and not found
+
+	pageSecurity      = "security"          // overview of a person's own account
+	pageFactors       = "security-factors"  // those of one kind
+	pageRemove        = "security-remove"   // asks before one is taken away
+	pageRecoveryCodes = "security-recovery" // how many are left
+	pageDevices       = "security-devices"
+	pageSessions      = "security-sessions"
 )
 
 // pageTitles is what each page is called unless its view says otherwise.
@@ -41,6 +48,13 @@ var pageTitles = map[string]texts.Key{
 	pageRecovery: texts.TitleRecovery,
 	pageFresh:    texts.TitleFresh,
 	pageError:    texts.TitleError,
+
+	pageSecurity:      texts.TitleSecurity,
+	pageFactors:       texts.TitleSecurityCustom,
+	pageRemove:        texts.TitleRemove,
+	pageRecoveryCodes: texts.TitleSecurityRecovery,
+	pageDevices:       texts.TitleSecurityDevices,
+	pageSessions:      texts.TitleSecuritySessions,
 }
 
 // pageMessage is one sentence for a person, not yet in a language. The zero value says nothing.
@@ -97,6 +111,19 @@ type pageView struct {
 
 	Continue     string    // recovery, error: the local path or link to go on with
 	ContinueText texts.Key // error: what that link says; empty: [texts.LinkLogin]
+
+	Passkey  string // code, fresh, enrol with method "passkey": the options for the browser, in JSON
+	Script   string // of these: the path of what the browser needs for them
+	Creating bool   // of these: a passkey is made, not used
+
+	Change bool // fresh: it leads to a change of how the person logs in
+	Strong bool // fresh: for which a recovery code is not enough
+
+	Security *securityView // the pages below Paths.Security
+	Field    string        // of these: what the error is about, where it is about one field
+	Item     *securityItem // of these: in a part that is about one authenticator
+	Back     string        // of these: the link at the end
+	BackText texts.Key
 }
 
 // Format keeps secrets and codes out of logs, whatever verb is used.
@@ -174,10 +201,14 @@ func (p *pages) try(name string) error {
 		CSRF: token, Login: "id", Next: "/", Action: "/", Username: "name", Method: "email", Destination: "to",
 		ResendAction: "/", CanResend: true, ResendWait: time.Second, Ways: []pageWay{{Method: "sms", Destination: "to"}},
 		CancelAction: "/", PNG: []byte("png"), Key: "key", URI: "otpauth://totp/x", Codes: []string{"code"}, Continue: "/",
+		Change: true, Strong: true, Back: "/", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
 	}
-	password := full
-	password.Method = "password"
-	for _, v := range []pageView{full, password, {}} {
+	password, passkey, sent := full, full, full
+	password.Method, password.Field = "password", "destination"
+	passkey.Method, passkey.Passkey, passkey.Script, passkey.Security = methodPasskey, "{}", "/", trialSecurity(methodPasskey)
+	passkey.Security.AskFirst = "/"
+	sent.Key, sent.Field, sent.Security = "", "name-id", trialSecurity("sms")
+	for _, v := range []pageView{full, password, passkey, sent, {Security: new(securityView)}, {}} {
 		var b bytes.Buffer
 		if err := p.render(&b, name, "en", v); err != nil {
 			return err
@@ -259,7 +290,7 @@ func (p page) NoticeText() string { return p.Notice.text(p.catalog, p.Lang) }
 func (p page) Invalid() bool {
 	switch p.Error.Key {
 	case texts.ErrorRefused, texts.ErrorPasswordAgain, texts.ErrorWrongCode, texts.ErrorReplayed, texts.ErrorMalformed,
-		texts.ErrorCodeExpired, texts.ErrorClockOff:
+		texts.ErrorCodeExpired, texts.ErrorClockOff, texts.ErrorName, texts.ErrorAddress, texts.ErrorPhone:
 		return true
 	}
 	return false
@@ -301,6 +332,15 @@ func (p page) ContinueLabel() string {
 		return p.Text(texts.LinkLogin)
 	}
 	return p.Text(p.ContinueText)
+}
+
+// Download returns new recovery codes as a text file in a data URI, or nothing.
+func (p page) Download() template.URL {
+	if len(p.Codes) == 0 {
+		return ""
+	}
+	file := p.Text(texts.RecoveryFile, "site", p.Brand) + "\n\n" + strings.Join(p.Codes, "\n") + "\n"
+	return template.URL("data:text/plain;charset=utf-8;base64," + base64.StdEncoding.EncodeToString([]byte(file)))
 }
 
 // QR returns the QR image as a data URI, or nothing.

@@ -2,9 +2,11 @@ package middleware
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +34,15 @@ type answer struct {
 	stepUp    challenge.StepUpPrompt // of the step-up page
 	enrolment *challenge.Enrolment
 	next      string
-	name      string   // what was typed
-	form      *checked // hands out the token for the next form
+	name      string // what was typed
+	change    bool   // of the step-up page: it leads to a change of factors
+	strong    bool   // for which a recovery code is not enough
+
+	page  string // atSecurity: the page and what it shows
+	view  *pageView
+	text  texts.Key    // what the page says in place of the problem's own text
+	typed *typedFactor // what a form shows again
+	form  *checked     // hands out the token for the next form
 }
 
 // kind is what was decided. The zero value refuses.
@@ -57,6 +66,7 @@ const (
 	atLogin
 	atCode
 	atFresh
+	atSecurity // a page below Paths.Security; see answer.page
 )
 
 // problem is why something was refused, in words that a client may know. The zero value asks for a login.
@@ -202,13 +212,15 @@ const deviceCookieLife = 180 * 24 * time.Hour
 
 // browser answers with pages and redirects.
 type browser struct {
-	core *core
-	csp  []string
+	core   *core
+	csp    []string
+	script []string // the policy of a page with a script
 }
 
 func newBrowser(w *core) browser {
-	return browser{w, []string{"default-src 'none'; style-src " + w.pages.styleHash() +
-		"; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}}
+	policy := "default-src 'none'; style-src " + w.pages.styleHash() +
+		"; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return browser{w, []string{policy}, []string{policy + "; script-src 'self'"}}
 }
 
 func (b browser) respond(v *visit, a answer) {
@@ -222,18 +234,22 @@ func (b browser) respond(v *visit, a answer) {
 		b.redirect(v, b.onward(a.outcome.Next, p.Account))
 	case asked:
 		if a.at == atFresh {
-			b.redirect(v, p.Fresh+query("next", a.next))
+			method := "" // what was chosen; a code that was sent is found again without, and not sent anew
+			if q := a.stepUp.Prompt; q.Channel == "" {
+				method = q.Method
+			}
+			b.redirect(v, p.Fresh+query("next", a.next, "method", method))
 			return
 		}
 		b.redirect(v, p.Verify)
 	case sentOn:
 		b.redirect(v, b.onward(a.next, p.Account))
 	case loggedOut:
-		b.redirect(v, p.Home)
+		b.redirect(v, cmp.Or(a.next, p.Home))
 	case cancelled:
 		b.redirect(v, p.Login)
 	case show:
-		b.show(v, a, 200, pageMessage{})
+		b.show(v, a, 200, pageMessage{Key: a.text})
 	default:
 		b.refuse(v, a)
 	}
@@ -261,7 +277,11 @@ func (b browser) refuse(v *visit, a answer) {
 		return
 	}
 	row := problems[a.problem]
-	message := pageMessage{Key: row.text, Wait: a.wait}
+	message := pageMessage{Key: cmp.Or(a.text, row.text), Wait: a.wait}
+	if a.at == atSecurity && a.view != nil {
+		b.show(v, a, row.status, message)
+		return
+	}
 	switch {
 	case a.problem == refusedLogin, a.at == atLogin && (a.problem == passwordBlocked || a.problem == busy):
 		a.at = atLogin
@@ -329,34 +349,41 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 		pending, _ := a.session.Pending()
 		view.Next, view.Login, view.Action, view.CancelAction = "", pending.ID, p.Verify, p.Cancel
 		if pending.Stage == challenge.StageEnrol && a.enrolment != nil {
-			view.Method, view.PNG, view.Key, view.URI = pending.Prompt.Method, a.enrolment.PNG, a.enrolment.Key, a.enrolment.URI
+			enrolView(&view, pending.Prompt.Method, *a.enrolment)
+			b.ways(&view, p.Resend, pending.Prompt.Method, pending.Methods)
 			b.page(v, status, pageEnrol, view)
 			return
 		}
 		view.Proof = pending.Stage == challenge.StageProof
-		view.ResendAction = p.Resend
-		b.prompt(&view, pending.Prompt, pending.Methods)
+		b.prompt(&view, p.Resend, pending.Prompt, pending.Methods)
 		b.page(v, status, pageCode, view)
 	case atFresh:
-		view.Action, view.ResendAction = p.Fresh, p.Fresh
-		b.prompt(&view, a.stepUp.Prompt, a.stepUp.Methods)
+		view.Action, view.Change, view.Strong = p.Fresh, a.change, a.strong
+		methods := a.stepUp.Methods
+		if a.strong {
+			methods = slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == methodRecovery })
+		}
+		b.prompt(&view, p.Fresh, a.stepUp.Prompt, methods)
 		b.page(v, status, pageFresh, view)
+	case atSecurity:
+		page := *a.view
+		page.Error, page.CSRF = view.Error, view.CSRF
+		b.page(v, status, a.page, page)
 	}
 }
 
 // prompt fills in what the person was asked for and what else there is to choose from.
-func (b browser) prompt(view *pageView, p challenge.Prompt, methods []string) {
+func (b browser) prompt(view *pageView, action string, p challenge.Prompt, methods []string) {
 	view.Method, view.Info = p.Method, p.Info
+	if p.Method == methodPasskey && b.core.logins.Now().Before(p.Expires) {
+		view.Passkey = string(p.Options)
+	}
 	view.CanResend = p.Channel != ""
 	view.ResendWait = max(0, p.ResendAt.Sub(b.core.logins.Now()))
 	if !p.SentAt.IsZero() {
 		view.Destination = p.To
 	}
-	for _, m := range methods {
-		if m != p.Method {
-			view.Ways = append(view.Ways, pageWay{Method: m})
-		}
-	}
+	b.ways(view, action, p.Method, methods)
 	switch {
 	case view.Error.Key != "":
 	case p.Failed:
@@ -369,8 +396,22 @@ func (b browser) prompt(view *pageView, p challenge.Prompt, methods []string) {
 	}
 }
 
+// ways are the other methods that there are to choose from.
+func (b browser) ways(view *pageView, action, method string, methods []string) {
+	view.ResendAction = action
+	for _, m := range methods {
+		if m != method {
+			view.Ways = append(view.Ways, pageWay{Method: m})
+		}
+	}
+}
+
 // page renders before it writes, so that an error in a template of the app's is no half page.
 func (b browser) page(v *visit, status int, name string, view pageView) {
+	policy := b.csp
+	if view.Passkey != "" {
+		view.Script, policy = b.core.passkeyPath, b.script
+	}
 	var body bytes.Buffer
 	lang := b.core.logins.Texts().Match(v.r.Header.Get("Accept-Language"))
 	if err := b.core.pages.render(&body, name, lang, view); err != nil {
@@ -382,7 +423,7 @@ func (b browser) page(v *visit, status int, name string, view pageView) {
 	h := v.out.Header()
 	h["Content-Type"] = htmlType
 	h["Content-Language"] = []string{lang}
-	h["Content-Security-Policy"] = b.csp
+	h["Content-Security-Policy"] = policy
 	h["X-Frame-Options"] = deny
 	h["X-Content-Type-Options"] = noSniff
 	h["Cross-Origin-Opener-Policy"] = sameOrigin
@@ -575,4 +616,15 @@ func send(v *visit, status int, body []byte) {
 	if v.r.Method != http.MethodHead {
 		_, _ = v.out.Write(body)
 	}
+}
+
+// sendScript serves what browsers need for passkeys: the same bytes for everybody, asked for again only when they changed.
+func (w *core) sendScript(rw http.ResponseWriter, r *http.Request) {
+	h := rw.Header()
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Etag", w.scriptTag)
+	h["X-Content-Type-Options"] = noSniff
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(w.script))
 }

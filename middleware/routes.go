@@ -31,7 +31,7 @@ var (
 	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true}
 )
 
-// Pages serves the login, code, enrolment, step-up and logout pages of [Paths]. It guards itself: mount it on the login path,
+// Pages serves the login, code, enrolment, step-up and logout pages of [Paths], and Config.PasskeyScript. It guards itself: mount it on the login path,
 // on everything below it, and on the logout path.
 func (w *Web) Pages() http.Handler {
 	p := &w.paths
@@ -48,6 +48,10 @@ func (w *Web) Pages() http.Handler {
 		if !found { // mounted behind an http.StripPrefix
 			target, _, _ := strings.Cut(r.RequestURI, "?")
 			rt, found = routes[target]
+		}
+		if !found && g.servesScript(r) {
+			g.sendScript(rw, r)
+			return
 		}
 		g.serveRoute(rw, r, rt, found, read)
 	})

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/texts"
 )
 
 // input is what a person or a program has sent to a login route.
@@ -73,38 +76,110 @@ func (g *Group) fresh(v *visit, in input) answer {
 		a.next = g.follow(in.fields["next"])
 		return a
 	}
+	goal, refused, ok := g.goalOf(v, in.fields["next"])
+	if !ok {
+		return refused
+	}
 	code, method := in.fields["code"], in.fields["method"]
-	if password, given := in.fields["password"]; given && code == "" {
-		code, method = password, "password"
+	password, given := in.fields["password"]
+	if given = given && code == ""; given {
+		code, method = password, methodPassword
 	}
-	if code == "" {
-		return g.askFresh(v, method, in.fields["next"])
+	if code == "" || goal.strong && method == methodRecovery {
+		return g.askFresh(v, method, goal)
 	}
-	out, err := g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code})
-	if err == nil {
-		out.Next = in.fields["next"]
-		return answer{kind: entered, outcome: out, at: atFresh}
+	var out challenge.Outcome
+	var err error
+	if given && goal.change {
+		out, err = g.logins.ConfirmPassword(v.parent, v.client(), v.session, in.fields["login"], []byte(password))
+	} else {
+		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code})
 	}
-	a := g.explain(v.parent, err, atFresh)
-	a.next = g.follow(in.fields["next"])
-	return g.withStepUp(v, a)
+	if err != nil {
+		return g.withStepUp(v, g.explain(v.parent, err, atFresh), goal)
+	}
+	if goal.change { // there may be more to show
+		needs, err := g.logins.ChangeNeeds(v.parent, v.client(), out.Session, goal.removing)
+		if err == nil && len(needs) > 0 {
+			return answer{kind: asked, at: atFresh, outcome: out, next: goal.next}
+		}
+	}
+	out.Next = goal.next
+	return answer{kind: entered, outcome: out, at: atFresh}
 }
 
-// askFresh asks for a code by method, or by the preferred one when that is empty.
-func (g *Group) askFresh(v *visit, method, next string) answer {
-	prompt, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, method)
-	a := answer{kind: asked, at: atFresh, stepUp: prompt, session: v.session, next: g.follow(next)}
-	if err != nil {
-		a = g.explain(v.parent, err, atFresh)
-		a.stepUp, a.next = prompt, g.follow(next)
-		return g.withStepUp(v, a)
+// goal is what a step-up leads to. What it takes is known of the route, and not told by the request: somebody who writes
+// another next into the address is asked for what that one takes, and refused at the route all the same.
+type goal struct {
+	next     string
+	change   bool // a change of factors, which takes more than a fresh login does
+	removing bool
+	needs    []string // what it still takes; see challenge.Logins.ChangeNeeds
+	password bool     // the first of them is the password
+	strong   bool     // a recovery code is not enough
+}
+
+// goalOf finds out where a step-up leads. ok is false when the answer is one already.
+func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool) {
+	to.next = g.follow(next)
+	path, _, _ := strings.Cut(to.next, "?")
+	rt := g.security[path]
+	if !rt.changes {
+		return to, answer{}, true
+	}
+	to.change, to.removing = true, rt.removing
+	var err error
+	if to.needs, err = g.logins.ChangeNeeds(v.parent, v.client(), v.session, rt.removing); err != nil {
+		return to, g.explain(v.parent, err, elsewhere), false
+	}
+	to.password = slices.Contains(to.needs, challenge.NeedsFirst)
+	to.strong = slices.Contains(to.needs, challenge.NeedsStrong)
+	return to, answer{}, true
+}
+
+// askFresh asks for a code by method, or by the preferred one when that is empty. Before a change of factors it asks for
+// the password first.
+func (g *Group) askFresh(v *visit, method string, to goal) answer {
+	a := answer{kind: asked, at: atFresh, session: v.session, next: to.next, change: to.change, strong: to.strong && !to.password}
+	switch {
+	case to.change && len(to.needs) == 0:
+		a.kind = sentOn
+		return a
+	case to.password:
+		if !slices.Contains(v.login.MethodNames(), methodPassword) { // came in another way, which only a login can repeat
+			return answer{problem: notAllowed, text: texts.ErrorLoginAgain}
+		}
+		a.stepUp = askPassword
+		return a
+	case to.strong && method == methodRecovery:
+		method = ""
+	}
+	var err error
+	if a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method); err != nil {
+		refused := g.explain(v.parent, err, atFresh)
+		refused.stepUp = a.stepUp
+		return g.withStepUp(v, refused, to)
+	}
+	if a.strong && a.stepUp.Prompt.Method == methodRecovery {
+		for _, m := range a.stepUp.Methods {
+			if m != methodRecovery {
+				return g.askFresh(v, m, to)
+			}
+		}
+		return answer{problem: notAllowed} // nothing else is left
 	}
 	return a
 }
 
+// askPassword is the step-up page with nothing but the password.
+var askPassword = challenge.StepUpPrompt{Methods: []string{methodPassword}, Prompt: challenge.Prompt{Method: methodPassword}}
+
 // withStepUp adds what the step-up page needs to say why it refused.
-func (g *Group) withStepUp(v *visit, a answer) answer {
-	a.session = v.session
+func (g *Group) withStepUp(v *visit, a answer, to goal) answer {
+	a.session, a.next, a.change, a.strong = v.session, to.next, to.change, to.strong && !to.password
+	if to.password && staysOnPage(a.problem) {
+		a.stepUp = askPassword
+	}
 	if len(a.stepUp.Methods) > 0 || !staysOnPage(a.problem) {
 		return a
 	}
@@ -112,7 +187,11 @@ func (g *Group) withStepUp(v *visit, a answer) answer {
 	if err != nil {
 		return g.explain(v.parent, err, atFresh)
 	}
-	a.stepUp = prompt
+	if a.stepUp = prompt; prompt.Prompt.Method == methodPasskey && !g.poses(prompt.Prompt) { // a wrong answer takes the challenge
+		if prompt, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey); err == nil {
+			a.stepUp = prompt
+		}
+	}
 	return a
 }
 
@@ -132,7 +211,7 @@ func (g *Group) showCode(v *visit) answer {
 	if _, pending := v.session.Pending(); !pending {
 		return answer{problem: noPending, at: atCode}
 	}
-	return g.withEnrolment(v, answer{kind: show, at: atCode, session: v.session})
+	return g.withPasskey(v, g.withEnrolment(v, answer{kind: show, at: atCode, session: v.session}))
 }
 
 func (g *Group) showFresh(v *visit) answer {
@@ -142,7 +221,11 @@ func (g *Group) showFresh(v *visit) answer {
 		a.next = g.follow(q.Get("next"))
 		return a
 	}
-	a := g.askFresh(v, q.Get("method"), q.Get("next"))
+	goal, refused, ok := g.goalOf(v, q.Get("next"))
+	if !ok {
+		return refused
+	}
+	a := g.askFresh(v, q.Get("method"), goal)
 	if a.kind == asked {
 		a.kind = show
 	}
@@ -193,6 +276,7 @@ func (g *Group) after(v *visit, out challenge.Outcome, err error, at place) answ
 				if a = g.withEnrolment(v, a); a.kind == refuse && a.enrolment == nil && a.problem != refused.problem {
 					return a
 				}
+				a = g.withPasskey(v, a)
 			}
 		}
 		return a

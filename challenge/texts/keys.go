@@ -147,6 +147,94 @@ const (
 	FreshPassword        Key = "fresh.password"
 )
 
+// Pages where people change their own second factors and see their logins. {time} is a point in time, written alike in every language.
+const (
+	TitleSecurity         Key = "title.security"
+	TitleSecurityTOTP     Key = "title.security.totp"
+	TitleSecurityPasskey  Key = "title.security.passkey"
+	TitleSecurityEmail    Key = "title.security.email"
+	TitleSecuritySMS      Key = "title.security.sms"
+	TitleSecurityCustom   Key = "title.security.custom" // a factor of the app's own
+	TitleSecurityRecovery Key = "title.security.recovery"
+	TitleSecurityDevices  Key = "title.security.devices"
+	TitleSecuritySessions Key = "title.security.sessions"
+	TitleRemove           Key = "title.remove"
+	TitleEnrolPasskey     Key = "title.enrol-passkey"
+	TitleEnrolOther       Key = "title.enrol-other" // a sent code, or a factor of the app's own
+)
+
+const (
+	LabelName             Key = "label.name"
+	LabelAddress          Key = "label.address"
+	LabelPhone            Key = "label.phone"
+	HintName              Key = "security.hint-name"
+	HintPhone             Key = "security.hint-phone"
+	SecurityNeeded        Key = "security.needed"
+	SecurityNotNeeded     Key = "security.not-needed"
+	SecurityMethods       Key = "security.methods" // heading of a list
+	SecurityFactors       Key = "security.factors" // heading of a list
+	SecurityNone          Key = "security.none"
+	SecurityOwn           Key = "security.own"
+	SecurityNameless      Key = "security.nameless"
+	SecurityAdded         Key = "security.added" // {time}
+	SecurityDisabled      Key = "security.disabled"
+	SecurityAdd           Key = "security.add" // heading
+	SecurityConfirmFirst  Key = "security.confirm-first"
+	SecurityEndsOthers    Key = "security.ends-others"
+	SecurityRemoveIntro   Key = "security.remove-intro"
+	SecurityRecoveryIntro Key = "security.recovery-intro"
+	SecurityRecoveryLeft  Key = "security.recovery-left" // {n}
+	SecurityRecoveryFew   Key = "security.recovery-few"
+	SecurityRecoveryNone  Key = "security.recovery-none"
+	SecurityRecoveryRenew Key = "security.recovery-renew"
+	SecurityDevicesIntro  Key = "security.devices-intro"
+	SecuritySessionsIntro Key = "security.sessions-intro"
+	SecurityCurrent       Key = "security.current"
+	SecurityDevice        Key = "security.device"
+	SecuritySince         Key = "security.since" // {time}
+	SecurityUsed          Key = "security.used"  // {time}
+	SecurityUntil         Key = "security.until" // {time}
+	SecurityFrom          Key = "security.from"  // {address}
+	SecurityBy            Key = "security.by"    // {methods}
+)
+
+const (
+	ButtonAdd       Key = "button.add"
+	ButtonRename    Key = "button.rename"
+	ButtonRemove    Key = "button.remove"
+	ButtonNewCodes  Key = "button.new-codes"
+	ButtonDownload  Key = "button.download"
+	ButtonEnd       Key = "button.end"
+	ButtonEndOthers Key = "button.end-others"
+	ButtonEndAll    Key = "button.end-all"
+	ButtonForget    Key = "button.forget"
+	ButtonForgetAll Key = "button.forget-all"
+	ButtonPasskey   Key = "button.passkey" // makes one
+	LinkSecurity    Key = "link.security"
+	LinkAccount     Key = "link.account"
+)
+
+const (
+	EnrolPasskeyIntro  Key = "enrol.passkey-intro"
+	EnrolCustomIntro   Key = "enrol.custom-intro"
+	PasskeyCancelled   Key = "passkey.cancelled"
+	PasskeyFailed      Key = "passkey.failed"
+	PasskeyUnsupported Key = "passkey.unsupported"
+	PasskeyExists      Key = "passkey.exists"
+	PasskeyNoScript    Key = "passkey.no-script"
+	RecoveryFile       Key = "recovery.file" // {site}: first line of the text file
+	FreshChange        Key = "fresh.change"
+	FreshStrong        Key = "fresh.strong"
+	ErrorName          Key = "error.name"
+	ErrorAddress       Key = "error.address"
+	ErrorPhone         Key = "error.phone"
+	ErrorGone          Key = "error.gone"
+	ErrorEnrolExpired  Key = "error.enrol-expired"
+	ErrorLastFactor    Key = "error.last-factor"
+	ErrorTooMany       Key = "error.too-many"
+	ErrorLoginAgain    Key = "error.login-again"
+)
+
 // Lengths of time, from [Catalog.Duration].
 const (
 	DurationSeconds Key = "duration.seconds" // {n}

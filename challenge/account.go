@@ -78,7 +78,7 @@ func decodeBudgets(d *decoder, b *budgets) {
 }
 
 func (rec *account) encode() []byte {
-	e := make(encoder, 0, 256)
+	e := make(encoder, 0, 256+72*len(rec.logins)+160*len(rec.devices)+48*(len(rec.auth)+len(rec.ending)))
 	e.byte(kindAccount)
 	e.byte(recordVersion)
 	e.fixed(rec.epoch[:])
@@ -128,8 +128,11 @@ func decodeAccount(raw []byte) (account, error) {
 	for range d.count() {
 		rec.auth = append(rec.auth, authState{id: d.string(), failures: int(d.uint() & 0xffff), step: d.int64()})
 	}
-	for range d.count() {
-		rec.logins = append(rec.logins, liveLogin{id: d.id(), key: d.string(), end: d.time()})
+	if n := d.count(); n > 0 {
+		rec.logins = make([]liveLogin, 0, min(n, maxLogins)+1) // with room for one more
+		for range n {
+			rec.logins = append(rec.logins, liveLogin{id: d.id(), key: d.string(), end: d.time()})
+		}
 	}
 	for range d.count() {
 		rec.ending = append(rec.ending, d.string())

@@ -72,9 +72,18 @@ func (l *Logins) apply(ctx context.Context, key string, in any) (transition, err
 	}
 }
 
-// peek reads an account's record without writing. A record that does not exist is brought into being, so that its epoch
-// can be carried.
+// peek reads an account's record. One that does not exist is brought into being, so that its epoch can be carried; what is
+// left in ending is finished, as by any operation.
 func (l *Logins) peek(ctx context.Context, key string) (account, error) {
+	raw, err := l.accounts.Load(ctx, key)
+	if err != nil {
+		return account{}, unavailable("store", err)
+	}
+	if raw != nil {
+		if rec, err := decodeAccount(raw); err != nil || len(rec.ending) == 0 {
+			return rec, err
+		}
+	}
 	t, err := l.apply(ctx, key, observe{})
 	return t.after, err
 }

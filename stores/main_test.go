@@ -20,5 +20,8 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" { // fuzzing has goroutines of its own
 		os.Exit(m.Run())
 	}
+	if f := flag.Lookup("test.parallel"); f != nil && f.Value.String() == f.DefValue { // the tests of servers mostly wait
+		f.Value.Set("8")
+	}
 	goleak.VerifyTestMain(m)
 }

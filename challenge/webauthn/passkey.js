@@ -53,12 +53,14 @@
     const say = (name) => { if (status) status.textContent = (name && form.dataset["passkey" + name]) || ""; };
     let running = null; // the ceremony in progress: a browser has one at a time
 
+    let options;
+    try { options = JSON.parse(form.dataset.passkeyOptions); } catch { return say("Failed"); }
+    const create = "pubKeyCredParams" in options;
+
     async function ask(mediation) {
       if (running) running.abort();
       const mine = (running = new AbortController());
       try {
-        const options = JSON.parse(form.dataset.passkeyOptions);
-        const create = "pubKeyCredParams" in options;
         const request = { publicKey: publicKey(options, create), signal: mine.signal };
         if (mediation) request.mediation = mediation;
         const credential = await (create ? navigator.credentials.create(request) : navigator.credentials.get(request));
@@ -88,7 +90,7 @@
       ask();
     });
     if (start) start.focus();
-    if ("passkeyAutofill" in form.dataset && PublicKeyCredential.isConditionalMediationAvailable)
+    if ("passkeyAutofill" in form.dataset && !create && PublicKeyCredential.isConditionalMediationAvailable)
       PublicKeyCredential.isConditionalMediationAvailable().then((can) => { if (can && !running) ask("conditional"); });
   }
 

@@ -203,7 +203,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	SecurityRecoveryIntro: "Ein Wiederherstellungscode lässt Sie einmal ein, wenn Sie Ihren anderen zweiten Schritt nicht benutzen können.",
 	SecurityRecoveryLeft:  "Sie haben noch {n}.",
 	SecurityRecoveryFew:   "Das sind nicht viele. Machen Sie neue, bevor Sie sie brauchen.",
-	SecurityRecoveryNone:  "Sie haben keinen anderen zweiten Schritt, für den sie einspringen könnten.",
+	SecurityRecoveryNone:  "Sie springen für einen zweiten Schritt ein, den Sie selbst eingerichtet haben, und den gibt es noch nicht.",
 	SecurityRecoveryRenew: "Die Codes, die Sie haben, gelten dann nicht mehr, und Sie werden überall sonst abgemeldet.",
 	SecurityDevicesIntro:  "Auf diesen Geräten haben Sie sich schon angemeldet. Dort können falsche Versuche Fremder Sie nicht aussperren.",
 	SecuritySessionsIntro: "Hier sind Sie jetzt angemeldet. Sehen Sie eine Anmeldung, die nicht von Ihnen ist? Melden Sie sie ab und ändern Sie Ihr Passwort.",

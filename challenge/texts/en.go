@@ -201,7 +201,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityRecoveryIntro: "A recovery code lets you in once when you cannot use your other second step.",
 	SecurityRecoveryLeft:  "You have {n} left.",
 	SecurityRecoveryFew:   "That is not many. Make new ones before you need them.",
-	SecurityRecoveryNone:  "You have no other second step that they could stand in for.",
+	SecurityRecoveryNone:  "They stand in for a second step that you have set up yourself, and there is none yet.",
 	SecurityRecoveryRenew: "The codes that you have stop working, and you are logged out everywhere else.",
 	SecurityDevicesIntro:  "You have logged in on these devices before. On them, a stranger’s wrong guesses cannot lock you out.",
 	SecuritySessionsIntro: "This is where you are logged in now. Do you see one that is not you? Log it out and change your password.",

@@ -202,7 +202,7 @@ Cuándo: {time}
 	SecurityRecoveryIntro: "Un código de recuperación te deja entrar una vez cuando no puedes usar tu otro segundo paso.",
 	SecurityRecoveryLeft:  "Te quedan {n}.",
 	SecurityRecoveryFew:   "Son pocos. Crea otros nuevos antes de que te hagan falta.",
-	SecurityRecoveryNone:  "No tienes otro segundo paso al que puedan sustituir.",
+	SecurityRecoveryNone:  "Sustituyen a un segundo paso que hayas configurado tú, y todavía no hay ninguno.",
 	SecurityRecoveryRenew: "Los códigos que tienes dejarán de funcionar y se cerrará tu sesión en todos los demás sitios.",
 	SecurityDevicesIntro:  "Ya has iniciado sesión en estos dispositivos. En ellos, los intentos fallidos de un extraño no pueden bloquearte.",
 	SecuritySessionsIntro: "Aquí tienes la sesión abierta ahora. ¿Ves una que no es tuya? Ciérrala y cambia tu contraseña.",

@@ -202,7 +202,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	SecurityRecoveryIntro: "Un code de récupération vous laisse entrer une fois si vous ne pouvez pas utiliser votre autre seconde étape.",
 	SecurityRecoveryLeft:  "Il vous en reste {n}.",
 	SecurityRecoveryFew:   "C’est peu. Faites-en de nouveaux avant d’en avoir besoin.",
-	SecurityRecoveryNone:  "Vous n’avez pas d’autre seconde étape qu’ils pourraient remplacer.",
+	SecurityRecoveryNone:  "Ils remplacent une seconde étape que vous avez configurée vous-même, et il n’y en a pas encore.",
 	SecurityRecoveryRenew: "Les codes que vous avez ne marcheront plus, et vous serez déconnecté partout ailleurs.",
 	SecurityDevicesIntro:  "Vous vous êtes déjà connecté sur ces appareils. Les essais faux d’un inconnu ne peuvent pas vous y bloquer.",
 	SecuritySessionsIntro: "Voici où vous êtes connecté maintenant. Une connexion n’est pas de vous ? Déconnectez-la et changez votre mot de passe.",

@@ -201,7 +201,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityRecoveryIntro: "Met een herstelcode kun je één keer inloggen als je je andere tweede stap niet kunt gebruiken.",
 	SecurityRecoveryLeft:  "Je hebt er nog {n}.",
 	SecurityRecoveryFew:   "Dat zijn er niet veel. Maak nieuwe voordat je ze nodig hebt.",
-	SecurityRecoveryNone:  "Je hebt geen andere tweede stap waarvoor ze in de plaats kunnen komen.",
+	SecurityRecoveryNone:  "Ze komen in de plaats van een tweede stap die je zelf hebt ingesteld, en die is er nog niet.",
 	SecurityRecoveryRenew: "De codes die je hebt werken dan niet meer, en je wordt overal elders uitgelogd.",
 	SecurityDevicesIntro:  "Op deze apparaten heb je eerder ingelogd. Daar kunnen verkeerde pogingen van een ander je niet buitensluiten.",
 	SecuritySessionsIntro: "Hier ben je nu ingelogd. Zie je er een die jij niet bent? Log hem uit en verander je wachtwoord.",

@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/webauthn"
 	"github.com/sallyport-go/sallyport/examples/internal/demo"
 	mfa "github.com/sallyport-go/sallyport/middleware" // chi has a package called middleware, too
 )
@@ -21,22 +22,28 @@ func main() { demo.Main(site) }
 
 // site is everything between the server and the pages.
 func site(d *demo.Demo) (http.Handler, error) {
+	// The second factors. The first that somebody has is the one asked for.
+	factors := []challenge.Factor{
+		&challenge.TOTP{Issuer: "Sallyport demo"},
+		challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
+		&challenge.Email{Sender: d.Mail},
+		&challenge.Recovery{},
+	}
+	if d.Passkeys { // a browser makes them for a site with a name, not for one with an address
+		factors = append(factors, new(webauthn.Factor))
+	}
+
 	// The machine that decides who is somebody. Fields that are zero have strict defaults.
 	logins, err := challenge.New(challenge.Config{
 		Site:         d.Site, // https://acme.example
 		InsecureHTTP: d.InsecureHTTP,
 
-		Users:  d.Accounts, // your table of users
-		Policy: d.Accounts.Policy,
-		Store:  d.Store,
-		Keys:   d.Keys,
-		Factors: []challenge.Factor{ // the first that somebody has is the one asked for
-			&challenge.TOTP{Issuer: "Sallyport demo"},
-			challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
-			&challenge.Email{Sender: d.Mail},
-			&challenge.Recovery{},
-		},
-		Audit: d.Audit,
+		Users:   d.Accounts, // your table of users
+		Policy:  d.Accounts.Policy,
+		Store:   d.Store,
+		Keys:    d.Keys,
+		Factors: factors,
+		Audit:   d.Audit,
 
 		PasswordGuesses: d.PasswordGuesses,
 		CodeGuesses:     d.CodeGuesses,
@@ -59,6 +66,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 		Brand:          "Sallyport demo",
 		LoginRate:      d.LoginRate,
 		TrustedProxies: d.TrustedProxies,
+		PasskeyScript:  webauthn.Script,
 	})
 	if err != nil {
 		return nil, err
@@ -86,20 +94,14 @@ func site(d *demo.Demo) (http.Handler, error) {
 	r.Handle("/logout", web.Pages())
 
 	// Behind both steps.
-	r.Group(func(r chi.Router) {
-		r.Use(web.RequireSecondFactor)
-		r.Handle("/account", pages.Account())
-		r.Handle("/account/security", pages.Security())
-		r.Handle("/account/security/*", pages.Security())
-		r.Handle("/account/security/sessions/end-all", pages.EndSessions())
-	})
+	r.With(web.RequireSecondFactor).Handle("/account", pages.Account())
+
+	// Second factors, recovery codes, known devices and logins, for everybody's own account. They guard themselves.
+	r.Handle("/account/security", web.Security())
+	r.Handle("/account/security/*", web.Security())
 
 	// Behind a second step of the last five minutes.
-	r.Group(func(r chi.Router) {
-		r.Use(web.RequireFresh(demo.Fresh))
-		r.Handle("/account/transfer", pages.Transfer())
-		r.Post("/account/security/recovery-codes", pages.MakeRecoveryCodes().ServeHTTP)
-	})
+	r.With(web.RequireFresh(demo.Fresh)).Handle("/account/transfer", pages.Transfer())
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
 	r.Handle("/api/*", api.Routes()) // login, code, step-up and logout; not found for the rest

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/webauthn"
 	"github.com/sallyport-go/sallyport/examples/internal/demo"
 	"github.com/sallyport-go/sallyport/middleware"
 )
@@ -19,22 +20,28 @@ func main() { demo.Main(site) }
 
 // site is everything between the server and the pages.
 func site(d *demo.Demo) (http.Handler, error) {
+	// The second factors. The first that somebody has is the one asked for.
+	factors := []challenge.Factor{
+		&challenge.TOTP{Issuer: "Sallyport demo"},
+		challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
+		&challenge.Email{Sender: d.Mail},
+		&challenge.Recovery{},
+	}
+	if d.Passkeys { // a browser makes them for a site with a name, not for one with an address
+		factors = append(factors, new(webauthn.Factor))
+	}
+
 	// The machine that decides who is somebody. Fields that are zero have strict defaults.
 	logins, err := challenge.New(challenge.Config{
 		Site:         d.Site, // https://acme.example
 		InsecureHTTP: d.InsecureHTTP,
 
-		Users:  d.Accounts, // your table of users
-		Policy: d.Accounts.Policy,
-		Store:  d.Store,
-		Keys:   d.Keys,
-		Factors: []challenge.Factor{ // the first that somebody has is the one asked for
-			&challenge.TOTP{Issuer: "Sallyport demo"},
-			challenge.Fallback(&challenge.SMS{Sender: d.SMS}, "email"),
-			&challenge.Email{Sender: d.Mail},
-			&challenge.Recovery{},
-		},
-		Audit: d.Audit,
+		Users:   d.Accounts, // your table of users
+		Policy:  d.Accounts.Policy,
+		Store:   d.Store,
+		Keys:    d.Keys,
+		Factors: factors,
+		Audit:   d.Audit,
 
 		PasswordGuesses: d.PasswordGuesses,
 		CodeGuesses:     d.CodeGuesses,
@@ -57,6 +64,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 		Brand:          "Sallyport demo",
 		LoginRate:      d.LoginRate,
 		TrustedProxies: d.TrustedProxies,
+		PasskeyScript:  webauthn.Script,
 	})
 	if err != nil {
 		return nil, err
@@ -81,14 +89,13 @@ func site(d *demo.Demo) (http.Handler, error) {
 
 	// Behind both steps.
 	mux.Handle("/account", web.RequireSecondFactor(pages.Account()))
-	mux.Handle("/account/security", web.RequireSecondFactor(pages.Security()))
-	mux.Handle("/account/security/", web.RequireSecondFactor(pages.Security()))
-	mux.Handle("/account/security/sessions/end-all", web.RequireSecondFactor(pages.EndSessions()))
+
+	// Second factors, recovery codes, known devices and logins, for everybody's own account. They guard themselves.
+	mux.Handle("/account/security", web.Security())
+	mux.Handle("/account/security/", web.Security())
 
 	// Behind a second step of the last five minutes.
-	fresh := web.RequireFresh(demo.Fresh)
-	mux.Handle("/account/transfer", fresh(pages.Transfer()))
-	mux.Handle("POST /account/security/recovery-codes", fresh(pages.MakeRecoveryCodes()))
+	mux.Handle("/account/transfer", web.RequireFresh(demo.Fresh)(pages.Transfer()))
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
 	mux.Handle("/api/", api.Routes()) // login, code, step-up and logout; not found for the rest

@@ -18,15 +18,20 @@ type person struct {
 	Factor  string // what the second step is
 }
 
-func people() []person {
+// people are the accounts. What erin has to set up may also be a passkey, where the site can have them.
+func people(passkeys bool) []person {
+	strong, setUp := []string{"totp", "recovery"}, "authenticator app, to be set up at the first login"
+	if passkeys {
+		strong, setUp = append(strong, "passkey"), "authenticator app or passkey, to be set up at the first login"
+	}
+
 	return []person{
 		{Account: challenge.Account{ID: "1", Name: "alice"}, TOTP: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Factor: "authenticator app"},
 		{Account: challenge.Account{ID: "2", Name: "bob"}, TOTP: "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU", Factor: "authenticator app"},
 		{Account: challenge.Account{ID: "3", Name: "carol", Email: "carol@example.com"}, Factor: "code by e-mail"},
 		{Account: challenge.Account{ID: "4", Name: "sam", Phone: "+31600000001", Email: "sam@example.com"}, Factor: "code by SMS, or by e-mail when the SMS cannot be sent"},
 		{Account: challenge.Account{ID: "5", Name: "dave"}, Verdict: challenge.Verdict{NotNeeded: true}, Factor: "none: the policy lets him do without"},
-		{Account: challenge.Account{ID: "6", Name: "erin", Email: "erin@example.com"}, Verdict: challenge.Verdict{Factors: []string{"totp", "recovery"}},
-			Factor: "authenticator app, to be set up at the first login"},
+		{Account: challenge.Account{ID: "6", Name: "erin", Email: "erin@example.com"}, Verdict: challenge.Verdict{Factors: strong}, Factor: setUp},
 		{Account: challenge.Account{ID: "7", Name: "reports", Service: true}, Factor: "none: a machine"},
 	}
 }
@@ -38,8 +43,8 @@ type Accounts struct {
 
 var _ challenge.Users = (*Accounts)(nil)
 
-func makeAccounts() (*Accounts, error) {
-	a := &Accounts{people()}
+func makeAccounts(passkeys bool) (*Accounts, error) {
+	a := &Accounts{people(passkeys)}
 	var hasher challenge.Argon2id
 	for i := range a.list {
 		hash, err := hasher.Hash([]byte(Password))
@@ -70,7 +75,7 @@ func (a *Accounts) account(is func(person) bool) (challenge.Account, error) {
 	return challenge.Account{}, challenge.ErrUnknown
 }
 
-// Policy says who needs a second factor: everybody but dave, and from erin only an authenticator app counts.
+// Policy says who needs a second factor: everybody but dave, and from erin only an authenticator app or a passkey counts.
 func (a *Accounts) Policy(_ context.Context, account challenge.Account, _ challenge.Client) (challenge.Verdict, error) {
 	for _, p := range a.list {
 		if p.ID == account.ID {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/audit"
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/webauthn"
 	"github.com/sallyport-go/sallyport/senders"
 	"github.com/sallyport-go/sallyport/senders/smtp"
 	"github.com/sallyport-go/sallyport/stores"
@@ -31,6 +32,9 @@ import (
 type Demo struct {
 	Site         string // the public origin
 	InsecureHTTP bool   // Site begins with http://, as it does on your own machine
+
+	// Passkeys says that browsers make passkeys for Site: its host is a name, on https or localhost.
+	Passkeys bool
 
 	Accounts *Accounts
 	Store    challenge.Store
@@ -143,23 +147,27 @@ func (d *Demo) open(f flags) error {
 		}
 		d.mailed = true
 	}
-	if d.Accounts, err = makeAccounts(); err != nil {
-		return err
-	}
 	if d.listener, err = net.Listen("tcp", f.addr); err != nil {
 		return fmt.Errorf("-addr: %w", err)
 	}
 	d.Site = f.site
 	if d.Site == "" {
-		d.Site = "http://" + visible(d.listener.Addr())
+		d.Site = "http://" + visible(f.addr, d.listener.Addr())
 	}
 	d.InsecureHTTP = strings.HasPrefix(d.Site, "http://")
-	return nil
+	d.Passkeys = new(webauthn.Factor).Check(challenge.Site{Origin: d.Site, Secure: !d.InsecureHTTP}) == nil
+	d.Accounts, err = makeAccounts(d.Passkeys)
+	return err
 }
 
-// visible is an address that a browser on this machine can go to.
-func visible(a net.Addr) string {
+// visible is an address that a browser on this machine can go to: with the name that was asked for, if it was one.
+func visible(asked string, a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)
+	if host, _, err := net.SplitHostPort(asked); ok && err == nil && host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Sprintf("%s:%d", host, tcp.Port)
+		}
+	}
 	if !ok || !tcp.IP.IsUnspecified() {
 		return a.String()
 	}

@@ -127,7 +127,8 @@ func (p *Pages) Home() http.Handler {
 			People         []person
 			Password, Site string
 			Elsewhere      bool // the address in the browser is not the site's, so its forms would be refused
-		}{p.demo.Accounts.list, Password, site.Origin, r.Host != site.Host})
+			Passkeys       bool
+		}{p.demo.Accounts.list, Password, site.Origin, r.Host != site.Host, p.demo.Passkeys})
 	})
 }
 
@@ -169,137 +170,8 @@ func (p *Pages) Transfer() http.Handler {
 	})
 }
 
-// security is what the security pages show.
-type security struct {
-	challenge.Security
-	Email, Phone string // masked
-}
-
-// Of returns the authenticators of one factor.
-func (s security) Of(factor string) []challenge.EnrolledFactor {
-	return slices.DeleteFunc(slices.Clone(s.Factors), func(f challenge.EnrolledFactor) bool { return f.Factor != factor })
-}
-
-// Left is how many recovery codes there are.
-func (s security) Left() (n int) {
-	for _, f := range s.Factors {
-		n += f.Left
-	}
-	return n
-}
-
-// Uses reports whether a method may be used at the next login.
-func (s security) Uses(method string) bool { return slices.Contains(s.Methods, method) }
-
-// CanBackUp reports whether there is a second factor for recovery codes to stand in for.
-func (s security) CanBackUp() bool {
-	return slices.ContainsFunc(s.Methods, func(m string) bool { return m != "recovery" })
-}
-
-func (p *Pages) security(r *http.Request) (s security, err error) {
-	login, ok := middleware.Authenticated(r.Context())
-	if !ok {
-		return s, errNobody
-	}
-	if s.Security, err = p.logins.Security(r.Context(), p.web.Client(r), login.UserID); err != nil {
-		return s, err
-	}
-	account, err := p.demo.Accounts.ByID(r.Context(), login.UserID)
-	if err != nil {
-		return s, err
-	}
-	if account.Email != "" {
-		s.Email = challenge.Mask(challenge.ChannelEmail, account.Email)
-	}
-	if account.Phone != "" {
-		s.Phone = challenge.Mask(challenge.ChannelSMS, account.Phone)
-	}
-	return s, nil
-}
-
 // errNobody is a page that was mounted without its guard.
 var errNobody = errors.New("demo: no guard stands before this page")
-
-// sections are the security pages by the last part of their path.
-var sections = map[string]struct{ page, title string }{
-	"":               {"security", "Security"},
-	"totp":           {"totp", "Authenticator apps"},
-	"passkeys":       {"passkeys", "Passkeys"},
-	"email":          {"email", "Codes by e-mail"},
-	"phone":          {"phone", "Codes by SMS"},
-	"recovery-codes": {"recovery-codes", "Recovery codes"},
-	"devices":        {"devices", "Known devices"},
-	"sessions":       {"sessions", "Logins"},
-}
-
-// Security shows /account/security and everything below it.
-func (p *Pages) Security() http.Handler {
-	return p.read(func(w http.ResponseWriter, r *http.Request) {
-		name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/account/security"), "/")
-		section, found := sections[name]
-		if !found || r.URL.Path == "/account/security/" {
-			p.NotFound().ServeHTTP(w, r)
-			return
-		}
-		s, err := p.security(r)
-		if err != nil {
-			p.unavailable(w, r, err)
-			return
-		}
-		p.show(w, r, http.StatusOK, section.page, section.title, s)
-	})
-}
-
-// MakeRecoveryCodes replaces somebody's recovery codes. It stands behind RequireFresh; a recovery code is not enough to
-// make new ones.
-func (p *Pages) MakeRecoveryCodes() http.Handler {
-	return p.only(func(w http.ResponseWriter, r *http.Request) {
-		s, err := p.security(r)
-		if err != nil {
-			p.unavailable(w, r, err)
-			return
-		}
-		login, _ := middleware.Authenticated(r.Context())
-		switch {
-		case !s.CanBackUp():
-			p.fail(w, r, http.StatusForbidden, "Nothing to back up", problem{"Recovery codes stand in for a second step, and this account has none.", "/account/security", "Back to security"})
-			return
-		case !p.showedMore(login):
-			p.fail(w, r, http.StatusForbidden, "Confirm it another way", problem{"A recovery code cannot make new recovery codes. Confirm with your other second step first.",
-				"/login/fresh?next=/account/security/recovery-codes", "Confirm"})
-			return
-		}
-		codes, err := p.logins.MakeRecoveryCodes(r.Context(), p.web.Client(r), login.UserID)
-		if err != nil {
-			p.unavailable(w, r, err)
-			return
-		}
-		p.show(w, r, http.StatusOK, "codes", "Your recovery codes", codes)
-	}, http.MethodPost)
-}
-
-// showedMore reports whether a login has lately shown a second factor that is no recovery code.
-func (p *Pages) showedMore(login *challenge.Login) bool {
-	return slices.ContainsFunc(login.Methods, func(m challenge.Method) bool {
-		return m.Name != "password" && m.Name != "recovery" && p.logins.Now().Sub(m.At) < Fresh
-	})
-}
-
-// EndSessions logs somebody out everywhere, here too.
-func (p *Pages) EndSessions() http.Handler {
-	return p.only(func(w http.ResponseWriter, r *http.Request) {
-		login, ok := middleware.Authenticated(r.Context())
-		if !ok {
-			p.unavailable(w, r, errNobody)
-			return
-		}
-		if err := p.logins.LogoutEverywhere(r.Context(), p.web.Client(r), login.UserID); err != nil {
-			p.unavailable(w, r, err)
-			return
-		}
-		http.Redirect(w, r, "/login", http.StatusSeeOther)
-	}, http.MethodPost)
-}
 
 // Me tells a program who it is.
 func (p *Pages) Me() http.Handler {

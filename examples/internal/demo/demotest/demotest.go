@@ -74,7 +74,7 @@ func aliceByApp(t *testing.T, of build) {
 	s.mentions(a, "alice", "Password, then Authenticator app", `<time datetime="`)
 	s.expect(b.get("/account/transfer"), http.StatusOK, "")
 
-	s.mentions(b.get("/account/security/recovery-codes"), "<strong>10</strong> left")
+	s.mentions(b.get("/account/security/recovery-codes"), "You have 10 left.")
 	old := s.recoveryCodes()
 	a = b.post("/account/security/recovery-codes")
 	s.expect(a, http.StatusOK, "")
@@ -117,16 +117,28 @@ func aliceByRecovery(t *testing.T, of build) {
 	b := s.browser()
 	b.password("alice")
 	s.expect(b.post("/login/verify", "code", strings.ToLower(codes[3])), http.StatusSeeOther, "/account")
-	s.mentions(b.get("/account/security/recovery-codes"), "<strong>9</strong> left")
+	s.mentions(b.get("/account/security/recovery-codes"), "You have 9 left.")
+	b.get("/account/security/sessions") // has a form token
+	const fresh = "/login/fresh?next=%2Faccount%2Fsecurity%2Frecovery-codes"
 	a := b.post("/account/security/recovery-codes")
-	s.expect(a, http.StatusForbidden, "") // I-14: it takes another factor than a recovery code
+	s.expect(a, http.StatusSeeOther, fresh) // I-14: it takes another factor than a recovery code
 	if recoveryCode.MatchString(a.body) {
 		t.Error("I-14: a recovery code made new ones")
 	}
+	s.mentions(b.get(fresh), "A recovery code is not enough", "Open your authenticator app")
 	other := s.browser()
 	other.password("alice")
 	s.expect(other.post("/login/verify", "code", codes[3]), http.StatusUnauthorized, "")
 	s.expect(other.post("/login/verify", "method", "recovery", "code", codes[4]), http.StatusSeeOther, "/account")
+
+	s.expect(b.post("/login/fresh", "code", totp(t, aliceSecret, time.Now()), "next", "/account/security/recovery-codes"), http.StatusSeeOther, "/account/security/recovery-codes")
+	b.get("/account/security/recovery-codes")
+	a = b.post("/account/security/recovery-codes")
+	s.expect(a, http.StatusOK, "")
+	if n := len(recoveryCode.FindAllString(a.body, -1)); n != 10 {
+		t.Errorf("%d new recovery codes", n)
+	}
+	s.expect(other.get("/account"), http.StatusSeeOther, "/login?next=%2Faccount") // I-16
 }
 
 func bobByJSON(t *testing.T, of build) {
@@ -279,7 +291,6 @@ func dave(t *testing.T, of build) {
 	s.expect(b.post("/login", "username", "dave", "password", demo.Password), http.StatusSeeOther, "/account")
 	s.mentions(b.get("/account"), "dave")
 	s.expect(b.get("/account/transfer"), http.StatusSeeOther, "/login/fresh?next=%2Faccount%2Ftransfer") // the password given at login does not count
-	s.expect(b.post("/account/security/recovery-codes"), http.StatusSeeOther, "/login/fresh?next=%2Faccount%2Fsecurity%2Frecovery-codes")
 	s.expect(b.get("/login/fresh?next=%2Faccount%2Ftransfer"), http.StatusOK, "")
 	s.expect(b.post("/login/fresh", "password", "wrong", "next", "/account/transfer"), http.StatusUnauthorized, "")
 	s.expect(b.post("/login/fresh", "password", demo.Password, "next", "/account/transfer"), http.StatusSeeOther, "/account/transfer")
@@ -287,7 +298,7 @@ func dave(t *testing.T, of build) {
 	b.get("/account/security/sessions") // has a form token
 	a := b.post("/account/security/recovery-codes")
 	s.expect(a, http.StatusForbidden, "")
-	s.mentions(a, "Nothing to back up")
+	s.mentions(a, "set up yourself")
 }
 
 func erinEnrols(t *testing.T, of build) {
@@ -310,7 +321,7 @@ func erinEnrols(t *testing.T, of build) {
 		t.Fatalf("%d recovery codes on\n%s", len(codes), a)
 	}
 	s.mentions(b.get("/account"), "erin", "Authenticator app")
-	s.mentions(b.get("/account/security/recovery-codes"), "<strong>10</strong> left")
+	s.mentions(b.get("/account/security/recovery-codes"), "You have 10 left.")
 
 	again := s.browser()
 	again.password("erin")
@@ -361,7 +372,9 @@ func logOutEverywhere(t *testing.T, of build) {
 		s.expect(both[i].post("/login", "username", "dave", "password", demo.Password), http.StatusSeeOther, "/account")
 	}
 	_, v := s.program().json("/api/login", "", map[string]string{"username": "dave", "password": demo.Password})
-	s.mentions(both[0].get("/account/security/sessions"), "<strong>3</strong> times")
+	if a := both[0].get("/account/security/sessions"); strings.Count(a.body, `action="/account/security/sessions/end"`) != 3 {
+		t.Errorf("not three logins on\n%s", a)
+	}
 	s.expect(both[0].post("/account/security/sessions/end-all"), http.StatusSeeOther, "/login")
 	for _, b := range both {
 		s.expect(b.get("/account"), http.StatusSeeOther, "/login?next=%2Faccount") // I-16
@@ -451,14 +464,14 @@ func securityPages(t *testing.T, of build) {
 	b.password("sam")
 	s.expect(b.post("/login/verify", "code", s.code("+31600000001")), http.StatusSeeOther, "/account")
 	for path, words := range map[string][]string{
-		"":                {"needs a second step", "SMS, E-mail", "0 left"},
-		"/totp":           {"No authenticator app is set up"},
-		"/passkeys":       {"no passkeys"},
-		"/email":          {"s•••@example.com", "can go there"},
-		"/phone":          {"•••01", "can go there"},
-		"/recovery-codes": {"<strong>0</strong> left", "Make new recovery codes"},
-		"/devices":        {"<strong>1</strong> device"},
-		"/sessions":       {"<strong>1</strong> time"},
+		"":                {"needs a second step", "<li>SMS</li>", "<li>E-mail</li>", "You have 0 left."},
+		"/totp":           {"Nothing is set up here yet.", "Name (optional)"},
+		"/passkeys":       {"Nothing is set up here yet."},
+		"/email":          {"the address or number that your account has by itself", "E-mail address"},
+		"/phone":          {"the address or number that your account has by itself", "Mobile number"},
+		"/recovery-codes": {"You have 0 left.", "set up yourself"},
+		"/devices":        {"This device", "Forget it"},
+		"/sessions":       {"127.0.0.1", "By Password, SMS", "This device", "Log out everywhere, here too"},
 	} {
 		a := b.get("/account/security" + path)
 		s.expect(a, http.StatusOK, "")

@@ -32,7 +32,19 @@ const (
 
 // ErrCloned is a right signature whose counter has not gone up since the last one: the key may exist twice (WebAuthn section
 // 6.1.1). It wraps [challenge.ErrWrongCode]; the passkey stays enrolled, and its counter as it was.
-var ErrCloned = fmt.Errorf("%w: passkey: its signature counter did not go up, it may have been copied", challenge.ErrWrongCode)
+var ErrCloned error = cloned{}
+
+type cloned struct{}
+
+var _ challenge.Reasoned = cloned{}
+
+func (cloned) Error() string {
+	return challenge.ErrWrongCode.Error() + ": passkey: its signature counter did not go up, it may have been copied"
+}
+func (cloned) Unwrap() error { return challenge.ErrWrongCode }
+
+// AuditReason tells an administrator what nobody else is told.
+func (cloned) AuditReason() string { return "passkey may have been copied: its counter did not go up" }
 
 // Factor is the factor of passkeys. The zero value is complete: relying party and origin are those of Config.Site,
 // attestation is not asked for, framing by another site is refused, and the person has to be present. Safe for concurrent use.

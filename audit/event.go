@@ -74,6 +74,8 @@ const (
 	FactorEnrolled    Name = "second factor enrolled"
 	FactorRemoved     Name = "second factor removed"
 	FactorDisabled    Name = "second factor disabled"
+	DeviceTrusted     Name = "device trusted"
+	DeviceDistrusted  Name = "device no longer trusted"
 	FactorImported    Name = "second factor imported"
 	EnrolmentRefused  Name = "enrolment refused"
 	RecoveryCodeUsed  Name = "recovery code used"

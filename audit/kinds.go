@@ -36,6 +36,8 @@ var kinds = [...]kind{
 	{FactorEnrolled, allFieldsAgent, ecsAccount, ocsfFactorOn, low},
 	{FactorRemoved, allFieldsAgent, ecsAccount, ocsfFactorOff, low},
 	{FactorDisabled, allFields, ecsAccount, ocsfFactorOff, medium},
+	{DeviceTrusted, allFieldsAgent, ecsAccount, ocsfOther, low},
+	{DeviceDistrusted, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{FactorImported, allFields, ecsAccount, ocsfFactorOn, low},
 	{EnrolmentRefused, allFieldsAgent, ecsAccount, ocsfFactorOn, low},
 	{RecoveryCodeUsed, allFields, ecsStage, ocsfPreauth, low},

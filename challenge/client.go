@@ -8,6 +8,7 @@ type Client struct {
 	UserAgent string
 	Language  string // what the person asked for, as in Accept-Language
 	Device    string // value of the known-device cookie; a secret, though it opens nothing by itself
+	Trusted   string // value of the trusted-device cookie; a secret
 	RequestID string
 }
 

@@ -328,7 +328,7 @@ func (l *Logins) Security(ctx context.Context, c Client, accountID string) (Secu
 		}
 	}
 	for _, e := range s.enrolments.list {
-		if !e.waits.IsZero() {
+		if !e.waits.IsZero() || e.factor == methodTrusted || e.factor == enrolmentCodeName {
 			continue
 		}
 		f := EnrolledFactor{ID: e.id, Factor: e.factor, Name: e.name, Created: e.created, Disabled: rec.disabled(e.id)}

@@ -65,7 +65,7 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 // any reports whether the account has a confirmed authenticator besides recovery codes.
 func (e *enrolments) any() bool {
 	return slices.ContainsFunc(e.list, func(v enrolled) bool {
-		return v.waits.IsZero() && v.factor != recoveryName && v.factor != enrolmentCodeName
+		return v.waits.IsZero() && !slices.Contains([]string{recoveryName, enrolmentCodeName, methodTrusted}, v.factor)
 	})
 }
 

@@ -30,12 +30,18 @@ type transition struct{ before, after account }
 // apply is the only loop: load, step, compare-and-swap, else again. A refused step writes nothing and is returned as it is.
 // An error of the store may mean that the step happened: whoever asked is refused, which costs a guess at the most.
 func (l *Logins) apply(ctx context.Context, key string, in any) (transition, error) {
+	raw, err := l.accounts.Load(ctx, key)
+	if err != nil {
+		return transition{}, unavailable("store", err)
+	}
+	return l.applyTo(ctx, key, raw, in)
+}
+
+// applyTo is apply for a record that was read already.
+func (l *Logins) applyTo(ctx context.Context, key string, raw []byte, in any) (transition, error) {
 	for try := 0; ; try++ {
-		raw, err := l.accounts.Load(ctx, key)
-		if err != nil {
-			return transition{}, unavailable("store", err)
-		}
 		var before account
+		var err error
 		if raw != nil {
 			if before, err = decodeAccount(raw); err != nil {
 				return transition{}, err
@@ -69,6 +75,9 @@ func (l *Logins) apply(ctx context.Context, key string, in any) (transition, err
 		if ctx.Err() != nil {
 			return transition{}, unavailable("store", ctx.Err())
 		}
+		if raw, err = l.accounts.Load(ctx, key); err != nil {
+			return transition{}, unavailable("store", err)
+		}
 	}
 }
 
@@ -84,7 +93,7 @@ func (l *Logins) peek(ctx context.Context, key string) (account, error) {
 			return rec, err
 		}
 	}
-	t, err := l.apply(ctx, key, observe{})
+	t, err := l.applyTo(ctx, key, raw, observe{})
 	return t.after, err
 }
 
@@ -150,6 +159,8 @@ type Outcome struct {
 	Session       *Session // as it is now: a pending login or a login
 	Token         string   // non-empty: the client's new token; the old one is dead
 	Device        string   // non-empty: to be kept in the known-device cookie for 180 days
+	Trusted       string   // non-empty: to be kept in the trusted-device cookie until TrustedUntil
+	TrustedUntil  time.Time
 	Next          string   // of a login just made: where the person wanted to go, not yet checked
 	Notice        string   // the factor's text for the person, to be escaped
 	RecoveryCodes []string // to be shown once

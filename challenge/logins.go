@@ -53,6 +53,10 @@ type Config struct {
 	// InsecureUnlimitedSends removes cooldown and every send limit. For tests only: somebody pays for each SMS.
 	InsecureUnlimitedSends bool
 
+	// TrustDevices is how long a person may trust a device, on which the next logins then ask for the password only. Zero, the
+	// default, means never; the most is 30 days. Any change of password or factors ends all trust.
+	TrustDevices time.Duration
+
 	Idle     time.Duration // zero means 1 hour, which is also the most
 	Absolute time.Duration // zero means 24 hours, which is also the most
 
@@ -88,8 +92,8 @@ type Site struct {
 	Secure bool   // https
 }
 
-// Durations are the lifetimes in force.
-type Durations struct{ Pending, Idle, Absolute, Code time.Duration }
+// Durations are the lifetimes in force. Trust is zero when no device can be trusted.
+type Durations struct{ Pending, Idle, Absolute, Code, Trust time.Duration }
 
 // Logins is the machine: it decides who is somebody. It is made by [New] and safe for concurrent use.
 type Logins struct {
@@ -112,6 +116,7 @@ type Logins struct {
 	recorder  recorder
 	verdicts  verdicts
 
+	trustFor        time.Duration
 	notices         Sender
 	noticesUnderWay atomic.Int32
 	noticesDone     sync.WaitGroup
@@ -195,6 +200,9 @@ func New(c Config) (*Logins, error) {
 	lasts("CodeTTL", &c.CodeTTL, 10*time.Minute, 10*time.Minute)
 	lasts("PendingTTL", &c.PendingTTL, 10*time.Minute, 10*time.Minute)
 	lasts("ResendAfter", &c.ResendAfter, 30*time.Second, time.Hour)
+	if c.TrustDevices < 0 || c.TrustDevices > mostTrusted {
+		refuse("Config.TrustDevices is %v: give up to %v, or 0 to trust no device", c.TrustDevices, mostTrusted)
+	}
 	lasts("Idle", &c.Idle, time.Hour, time.Hour)
 	lasts("Absolute", &c.Absolute, 24*time.Hour, 24*time.Hour)
 	if len(c.Factors) == 0 {
@@ -212,8 +220,8 @@ func New(c Config) (*Logins, error) {
 			continue
 		}
 		name := f.Name()
-		if !methodName.MatchString(name) || name == methodPassword || name == enrolmentCodeName {
-			refuse("factor name %q: use 1 to 32 lower-case letters, digits and hyphens, and neither \"password\" nor \"enrolment-code\"", name)
+		if !methodName.MatchString(name) || slices.Contains([]string{methodPassword, enrolmentCodeName, methodTrusted}, name) {
+			refuse("factor name %q: use 1 to 32 lower-case letters, digits and hyphens; \"password\", \"enrolment-code\" and \"trusted-device\" are taken", name)
 		}
 		if names[name] {
 			refuse("two factors are called %q: give each its own name", name)
@@ -266,11 +274,11 @@ func New(c Config) (*Logins, error) {
 			passwordGuesses: c.PasswordGuesses, codeGuesses: c.CodeGuesses, blockFor: c.BlockFor,
 			sendCooldown: c.ResendAfter, sendShort: c.Sends.PerAccountShort, sendDay: c.Sends.PerAccountDay, sendUnlimited: c.InsecureUnlimitedSends,
 		},
-		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL},
+		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL, Trust: c.TrustDevices},
 		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
 	}
-	l.notices = c.Notices
+	l.notices, l.trustFor = c.Notices, c.TrustDevices
 	l.recorder.calls = make(chan struct{}, maxCalls)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}

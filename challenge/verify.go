@@ -85,6 +85,18 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	if err != nil {
 		return Outcome{}, err
 	}
+	if code == nil && p.Stage == StageCode && slot == Cookie {
+		row, t, ok, err := l.trusted(&s, p.Methods)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if ok {
+			out, err := l.standIn(ctx, &s, slot, p, data, row, t)
+			if !errors.Is(err, errLostRace) {
+				return out, err
+			} // somebody else has just used it: the code is asked for
+		}
+	}
 	switch {
 	case code != nil:
 		p.Prompt = Prompt{Method: p.Methods[0]}
@@ -207,6 +219,7 @@ func (l *Logins) unasked(methods []string, code string) (method string) {
 // CodeInput is an answer to a prompt.
 type CodeInput struct {
 	LoginID string // the public id that the form named; empty when it named none
+	Trust   bool   // the person wants to be asked for the password only on this device; see Config.TrustDevices
 	Method  string // empty: the prompted one, or recovery for an answer shaped like a recovery code
 	Code    string
 }
@@ -296,6 +309,11 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	}
 	out.Notice = try.notice
 	out.RecoveryCodes = codes
+	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.method != recoveryName {
+		if err := l.trustDevice(ctx, c, &out.Session.login, try.method, &out); err != nil {
+			out.Trusted = "" // the login stands; the next one asks for the code
+		}
+	}
 	return out, nil
 }
 

@@ -276,6 +276,11 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		return l.beginEnrol(ctx, c, s, &try, v)
 	}
 
+	// Once more, just before the login is made: what the app has changed while the code was looked at holds (I-16).
+	if a, v, err = l.again(ctx, c, p.account); err != nil {
+		try.settle(ctx, false)
+		return l.refusePending(ctx, c, s, who, err)
+	}
 	now := l.now()
 	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof,
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
@@ -534,6 +539,10 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	case errors.Is(err, ErrNoCode), errors.Is(err, ErrCodeExpired): // nothing was compared
 		t.settle(ctx, false)
 		return Proof{}, refused(audit.CredentialRefused, "no code", err)
+	case errors.Is(err, ErrReplayed) && t.consumed(ctx):
+		// The second click of a double click: the first has used the code and the pending login with it (I-03).
+		t.settle(ctx, false)
+		return Proof{}, refused(audit.NoPendingLogin, "used by another request", ErrNoPending)
 	case errors.Is(err, ErrWrongCode):
 		settled := t.settle(ctx, true)
 		name := audit.InvalidCode
@@ -559,6 +568,15 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	default: // the factor itself failed: the guess stays spent, nobody is let in
 		return Proof{}, errors.Join(unavailable("factor "+t.method, errFactor), l.Record(ctx, event(audit.CredentialRefused, audit.Failure, s.client, s.account, t.method, "factor failed")))
 	}
+}
+
+// consumed reports whether the pending login has been used up by another request since it was read.
+func (t *guessTry) consumed(ctx context.Context) bool {
+	if t.session == nil || t.session.kind != kindPending {
+		return false
+	}
+	raw, err := t.l.store.Load(ctx, t.session.key)
+	return err == nil && raw == nil
 }
 
 // take takes the challenge out of the session, once: whoever finds it gone has an answer that was shown before.

@@ -25,7 +25,6 @@ import (
 	"github.com/sallyport-go/sallyport/challenge/webauthn"
 	"github.com/sallyport-go/sallyport/senders"
 	"github.com/sallyport-go/sallyport/senders/smtp"
-	"github.com/sallyport-go/sallyport/stores"
 )
 
 // Demo is what the flags ask for, ready to be put into challenge.Config and middleware.Config.
@@ -96,6 +95,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, build fun
 	}
 	defer d.Close()
 	handler, err := build(d)
+	if errors.Is(err, challenge.ErrUnavailable) { // the store does not answer
+		return err
+	}
 	if err != nil {
 		return usageError{err} // everything it refuses comes from a flag
 	}
@@ -109,7 +111,6 @@ func Open(args []string, stdout, stderr io.Writer) (*Demo, error) {
 		return nil, err
 	}
 	d := &Demo{
-		Store:           new(stores.Memory),
 		PasswordGuesses: f.passwordGuesses, CodeGuesses: f.codeGuesses,
 		BlockFor: f.blockFor, CodeTTL: f.codeTTL, PendingTTL: f.pendingTTL, ResendAfter: f.resendAfter, UnlimitedSends: f.resendAfter == 0,
 		LoginRate: f.loginRate, TrustedProxies: f.proxies,
@@ -146,6 +147,9 @@ func (d *Demo) open(f flags) error {
 			return usageError{fmt.Errorf("-smtp: %w", err)}
 		}
 		d.mailed = true
+	}
+	if err := d.openStore(f.backend); err != nil {
+		return err
 	}
 	if d.listener, err = net.Listen("tcp", f.addr); err != nil {
 		return fmt.Errorf("-addr: %w", err)

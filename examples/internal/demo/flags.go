@@ -18,8 +18,9 @@ import (
 
 // flags are the command line, checked as far as that is possible without the machine, which checks the rest.
 type flags struct {
-	addr, site, store, key, outbox, audit string
+	addr, site, key, outbox, audit string
 
+	backend                      backend // of -store
 	format                       audit.Format
 	passwordGuesses, codeGuesses int
 	blockFor, codeTTL            time.Duration
@@ -31,13 +32,13 @@ type flags struct {
 
 func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	var f flags
-	var format, proxies, mail string
+	var store, format, proxies, mail string
 	set := flag.NewFlagSet(filepath.Base(os.Args[0]), flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&f.addr, "addr", "127.0.0.1:8080", "listen `address`; port 0 takes a free one")
 	set.StringVar(&f.site, "site", "", "public `origin`, such as https://acme.example (default http:// and the address)")
-	set.StringVar(&f.store, "store", "memory", "where logins are kept; these examples know `memory`, which forgets everything at the end")
-	set.StringVar(&f.key, "key", "", "`file` with the key of 32 bytes that secrets are encrypted with; made if absent")
+	set.StringVar(&store, "store", "memory", "where logins are kept: memory, which forgets everything at the end, or `place` that several processes may share: sqlite:PATH, postgres://…, mysql://… or redis://…")
+	set.StringVar(&f.key, "key", "", "`file` with the key of 32 bytes that secrets are encrypted with; made if absent (default beside the file of sqlite:)")
 	set.StringVar(&f.outbox, "outbox", "", "`file` that gets one JSON object a line for each message sent; - is standard output (default standard error)")
 	set.StringVar(&f.audit, "audit", "-", "`file` for the audit lines; - is standard output")
 	set.StringVar(&format, "audit-format", "datadog", "datadog, ecs, ocsf or json")
@@ -59,14 +60,14 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	if set.NArg() > 0 {
 		return f, usageError{fmt.Errorf("%q is not a flag: every setting is a flag, see -help", set.Arg(0))}
 	}
-	if err := f.check(format, proxies, mail); err != nil {
+	if err := f.check(store, format, proxies, mail); err != nil {
 		return f, usageError{err}
 	}
 	return f, nil
 }
 
 // check refuses what makes no sense, and reads the flags that are more than a word.
-func (f *flags) check(format, proxies, mail string) error {
+func (f *flags) check(store, format, proxies, mail string) error {
 	for _, v := range []struct {
 		name     string
 		negative bool
@@ -81,9 +82,15 @@ func (f *flags) check(format, proxies, mail string) error {
 	if _, port, err := net.SplitHostPort(f.addr); err != nil || port == "" {
 		return fmt.Errorf("-addr %q: give host and port, such as 127.0.0.1:8080", f.addr)
 	}
-	if f.store != "memory" {
-		scheme, _, _ := strings.Cut(f.store, ":") // what follows may hold a password
-		return fmt.Errorf("-store %s: the examples of this release run on memory only", scheme)
+	var err error
+	if f.backend, err = parseStore(store); err != nil {
+		return fmt.Errorf("-store %w", err)
+	}
+	if f.key == "" && f.backend.file != "" {
+		f.key = f.backend.file + ".key"
+	}
+	if f.key == "" && store != "memory" {
+		return fmt.Errorf("-store %s needs -key FILE: every process that uses it, and every later start, needs the same key", f.backend.name)
 	}
 	var ok bool
 	if f.format, ok = audit.FormatByName(format); !ok {

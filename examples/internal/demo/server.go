@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/sallyport-go/sallyport/challenge"
 )
 
 // How long a client may take, so that slow ones cannot hold the server.
@@ -21,29 +18,6 @@ const (
 	endTimeout    = 10 * time.Second
 	maxHeader     = 32 << 10
 )
-
-// Import gives the people what they have before they log in for the first time: alice and bob an authenticator app, alice
-// recovery codes on paper, which it prints.
-func (d *Demo) Import(ctx context.Context, logins *challenge.Logins) error {
-	for _, p := range d.Accounts.list {
-		if p.TOTP == "" {
-			continue
-		}
-		if err := logins.ImportTOTP(ctx, p.ID, p.TOTP, "phone"); err != nil {
-			return err
-		}
-	}
-	alice, err := d.Accounts.Find(ctx, "alice")
-	if err != nil {
-		return err
-	}
-	codes, err := logins.MakeRecoveryCodes(ctx, challenge.Client{}, alice.ID)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(d.stdout, "recovery codes for alice: %s\n", strings.Join(codes, " "))
-	return err
-}
 
 // Serve answers requests until ctx ends, and then finishes those that are under way.
 func (d *Demo) Serve(ctx context.Context, handler http.Handler) error {

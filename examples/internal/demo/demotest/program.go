@@ -26,13 +26,17 @@ func RunProgram(t *testing.T) {
 }
 
 func refusedFlags(t *testing.T, program string) {
-	short := filepath.Join(t.TempDir(), "short")
+	short, key := filepath.Join(t.TempDir(), "short"), filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(short, []byte("too short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, flags := range [][]string{
 		{"-addr", "8080"}, {"-addr", "127.0.0.1:"}, {"-site", "ftp://acme.example"}, {"-site", "acme.example"},
-		{"-store", "sqlite:logins.db"}, {"-store", "postgres://user:hidden@db/logins"}, {"-key", short}, {"-key", filepath.Dir(short)},
+		{"-store", ""}, {"-store", "sqlite:"}, {"-store", "sqlite::memory:"}, {"-store", "sqlite:logins.db?mode=ro"}, {"-store", "sqlite://logins.db"}, {"-store", "sqlite:" + filepath.Dir(short)},
+		{"-store", "sqlite:" + filepath.Join(short, "x.db")}, {"-store", "mongodb://user:hidden@db/logins"}, {"-store", "postgres://user:hidden@db/logins"},
+		{"-store", "mysql://user:12#hidden@db/logins", "-key", key}, {"-store", "mysql://user:hidden@db", "-key", key}, {"-store", "mysql://user:hidden@db/logins?tls=strange", "-key", key},
+		{"-store", "postgres://user:hi?hidden@db/logins", "-key", key}, {"-store", "postgres://user:hidden@db/logins?sslmode=strange", "-key", key},
+		{"-store", "postgres://user:hidden@db:port/logins", "-key", key}, {"-store", "redis://:hidden@db/first", "-key", key}, {"-store", "redis:hidden", "-key", key}, {"-key", short}, {"-key", filepath.Dir(short)},
 		{"-outbox", filepath.Dir(short)}, {"-audit", filepath.Join(short, "x")}, {"-audit-format", "xml"},
 		{"-max-password-guesses", "-1"}, {"-max-code-guesses", "-1"}, {"-max-code-guesses", "101"}, {"-max-code-guesses", "many"},
 		{"-block-for", "-1s"}, {"-code-ttl", "-1s"}, {"-code-ttl", "11m"}, {"-pending-ttl", "-1s"}, {"-pending-ttl", "1h"}, {"-resend-after", "-1s"},

@@ -384,7 +384,7 @@ func openPoolAs(t testing.TB, kind, addr, password string) *sql.DB {
 type wire struct {
 	addr  string
 	turns atomic.Int64 // how often the server began to speak after the client
-	lose  atomic.Bool  // cut the connection instead of passing an answer on
+	lose  atomic.Bool  // cut the connection instead of passing the next answer on
 }
 
 func newWire(t testing.TB, target string) *wire {
@@ -429,7 +429,7 @@ func newWire(t testing.TB, target string) *wire {
 					if asked.Swap(false) {
 						w.turns.Add(1)
 					}
-					return !w.lose.Load()
+					return !w.lose.CompareAndSwap(true, false)
 				})
 			})
 		}

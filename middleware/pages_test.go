@@ -19,6 +19,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/sallyport-go/sallyport/challenge"
 	"github.com/sallyport-go/sallyport/challenge/texts"
 )
 
@@ -54,8 +55,33 @@ var pageSamples = map[string]struct {
 		Ways: []pageWay{{Method: "email"}}, CancelAction: "/login/cancel"}},
 	"fresh password": {pageFresh, pageView{CSRF: "tok", Action: "/login/fresh", Next: "/account/transfer", CancelAction: "/login/cancel",
 		Error: pageMessage{Key: texts.ErrorPasswordAgain}}},
-	"blocked":     {pageError, pageView{Title: texts.TitleBlocked, Error: pageMessage{Key: texts.ErrorBlockedCode, Wait: 5 * time.Minute}, Continue: "/login"}},
-	"unavailable": {pageError, pageView{Title: texts.TitleUnavailable, Error: pageMessage{Key: texts.ErrorUnavailable}, Continue: "/", ContinueText: texts.LinkHome}},
+	"blocked": {pageError, pageView{Title: texts.TitleBlocked, Error: pageMessage{Key: texts.ErrorBlockedCode, Wait: 5 * time.Minute}, Continue: "/login"}},
+	"code passkey": {pageCode, pageView{CSRF: "tok", Login: "p1", Action: "/login/verify", Method: "passkey", Passkey: `{"challenge":"YWJj\"'<>&"}`, Script: "/login/passkey.js",
+		ResendAction: "/login/resend", CancelAction: "/login/cancel", Ways: []pageWay{{Method: "totp"}}}},
+	"code passkey without a challenge": {pageCode, pageView{CSRF: "tok", Login: "p1", Action: "/login/verify", Method: "passkey", CancelAction: "/login/cancel"}},
+	"enrol passkey": {pageEnrol, pageView{Title: texts.TitleEnrolPasskey, CSRF: "tok", Action: "/account/security/enrol", Method: "passkey", Passkey: `{"pubKeyCredParams":[]}`,
+		Script: "/login/passkey.js", Creating: true, CancelAction: "/account/security/enrol/cancel", Error: pageMessage{Key: texts.ErrorWrongCode}}},
+	"enrol email": {pageEnrol, pageView{Title: texts.TitleEnrolOther, CSRF: "tok", Action: "/account/security/enrol", Method: "email", Destination: "a•••e@example.com",
+		CancelAction: "/account/security/enrol/cancel", Error: pageMessage{Key: texts.ErrorWrongCode}}},
+	"fresh for a change": {pageFresh, pageView{CSRF: "tok", Action: "/login/fresh", Next: "/account/security/remove?id=1", Method: "totp", Change: true, Strong: true}},
+	"security":           {pageSecurity, pageView{CSRF: "tok", Back: "/account", BackText: texts.LinkAccount, Security: trialSecurity("totp")}},
+	"security refused": {pageSecurity, pageView{CSRF: "tok", Back: "/account", BackText: texts.LinkAccount, Error: pageMessage{Key: texts.ErrorGone},
+		Security: &securityView{Base: "/account/security", Kinds: []securityKind{{"totp", "/account/security/totp"}}}}},
+	"security totp": {pageFactors, pageView{Title: texts.TitleSecurityTOTP, CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("totp")}},
+	"security email wrong": {pageFactors, pageView{Title: texts.TitleSecurityEmail, CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
+		Error: pageMessage{Key: texts.ErrorAddress}, Field: "destination"}},
+	"security sms wrong": {pageFactors, pageView{Title: texts.TitleSecuritySMS, CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("sms"),
+		Error: pageMessage{Key: texts.ErrorPhone}, Field: "destination"}},
+	"security name wrong": {pageFactors, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("hotline"),
+		Error: pageMessage{Key: texts.ErrorName}, Field: "name-id"}},
+	"security remove":             {pageRemove, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("passkey")}},
+	"security remove the last":    {pageRemove, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("passkey"), Error: pageMessage{Key: texts.ErrorLastFactor}}},
+	"security recovery codes":     {pageRecoveryCodes, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("totp")}},
+	"security nothing to back up": {pageRecoveryCodes, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: &securityView{AskFirst: "/login/fresh"}}},
+	"security confirm first":      {pageRecoveryCodes, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: &securityView{CanBackUp: true, AskFirst: "/login/fresh"}}},
+	"security devices":            {pageDevices, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("totp")}},
+	"security sessions":           {pageSessions, pageView{CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("totp")}},
+	"unavailable":                 {pageError, pageView{Title: texts.TitleUnavailable, Error: pageMessage{Key: texts.ErrorUnavailable}, Continue: "/", ContinueText: texts.LinkHome}},
 }
 
 // samplePNG is a picture of one white dot; the pages only carry the bytes.
@@ -179,7 +205,11 @@ func TestEveryPageInEveryLanguageIsCompleteAndAccessible(t *testing.T) {
 						if e.attrs["lang"] != lang {
 							t.Errorf("lang %q", e.attrs["lang"])
 						}
-					case "script", "iframe", "object", "base":
+					case "script":
+						if sample.view.Script == "" || e.attrs["src"] != sample.view.Script {
+							t.Errorf("script %v", e.attrs)
+						}
+					case "iframe", "object", "base":
 						t.Errorf("<%s>", e.tag)
 					case "img":
 						if e.attrs["alt"] == "" || !strings.HasPrefix(e.attrs["src"], "data:image/png;base64,") {
@@ -201,7 +231,7 @@ func TestEveryPageInEveryLanguageIsCompleteAndAccessible(t *testing.T) {
 						if e.attrs["type"] != "hidden" && !labelled[e.attrs["id"]] {
 							t.Errorf("input %v has no label", e.attrs)
 						}
-						if !slices.Contains([]string{"csrf_token", "username", "password", "next", "code", "method", "login"}, e.attrs["name"]) {
+						if !slices.Contains([]string{"csrf_token", "username", "password", "next", "code", "method", "login", "id", "name", "destination"}, e.attrs["name"]) {
 							t.Errorf("field %q", e.attrs["name"])
 						}
 					}
@@ -324,6 +354,12 @@ func TestHostileValuesStayText(t *testing.T) {
 		ResendAction: "javascript:alert(1)", CanResend: true, Ways: []pageWay{{Method: evil, Destination: evil}}, CancelAction: "javascript:alert(1)",
 		PNG: []byte(evil), Key: evil, URI: "javascript:alert(1)", Codes: []string{evil}, Continue: "javascript:alert(1)",
 		Notice: pageMessage{Key: texts.NoticeFallback, Method: evil, Destination: evil}, Error: pageMessage{Key: texts.Key(evil)},
+		Passkey: evil, Back: "javascript:alert(1)", Security: &securityView{
+			Base: "javascript:alert(1)", Page: "javascript:alert(1)", Methods: []string{evil}, Kinds: []securityKind{{evil, "javascript:alert(1)"}},
+			Factors: []securityItem{{EnrolledFactor: challenge.EnrolledFactor{ID: evil, Factor: evil, Name: evil}, Page: "javascript:alert(1)", Key: evil, Typed: evil}},
+			Method:  evil, CanAdd: true, Destination: evil, New: securityItem{Key: evil, Typed: evil}, CanBackUp: true,
+			Devices: []challenge.DeviceInfo{{ID: evil}}, Logins: []challenge.LoginInfo{{ID: evil, UserAgent: evil, Methods: []challenge.Method{{Name: evil}}}},
+		},
 	}
 	p, err := newPages(texts.Default(), nil, evil)
 	if err != nil {

@@ -399,17 +399,31 @@ func (l *Logins) NeedsTouch(s *Session) bool {
 const touchEvery = time.Minute
 
 // Touch notes that a login was seen, at most once a minute, and asks Users and Policy again (I-16). ErrEnded means that the
-// login is over: its account is gone or disabled, the policy has become stricter, or somebody logged out meanwhile.
+// login is over: its account does not know it any more, is gone or disabled, the policy has become stricter, or somebody logged out meanwhile.
 func (l *Logins) Touch(ctx context.Context, c Client, s *Session) error {
 	if s.kind != kindLogin {
 		return ErrEnded
+	}
+	a := Account{ID: s.login.UserID, Name: s.login.Username}
+	known, err := l.listed(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !known {
+		// Its record came back from the dead, as after the failover of a store that had not yet heard of its end. Only
+		// this record goes: the login may live on under another key.
+		dctx, cancel := detached(ctx)
+		defer cancel()
+		if err := l.deleteSession(dctx, s.key); err != nil {
+			return err
+		}
+		return errors.Join(ErrEnded, l.Record(ctx, event(audit.SessionEnded, audit.Success, c, a, "", "the account does not know it")))
 	}
 	reason, err := l.standing(ctx, c, &s.login)
 	if err != nil {
 		return err
 	}
 	if reason != "" {
-		a := Account{ID: s.login.UserID, Name: s.login.Username}
 		if err := l.endLogin(ctx, s); err != nil {
 			return err
 		}
@@ -419,6 +433,23 @@ func (l *Logins) Touch(ctx context.Context, c Client, s *Session) error {
 		return ErrEnded
 	}
 	return l.rewrite(ctx, s, func(s *Session) { s.login.Seen = l.now() })
+}
+
+// listed reports whether the account's record still has a login under the key it was found by.
+func (l *Logins) listed(ctx context.Context, s *Session) (bool, error) {
+	raw, err := l.accounts.Load(ctx, accountKey(s.login.UserID))
+	if err != nil {
+		return false, unavailable("store", err)
+	}
+	if raw == nil {
+		return false, nil
+	}
+	rec, err := decodeAccount(raw)
+	if err != nil {
+		return false, err
+	}
+	i := rec.find(s.login.id)
+	return i >= 0 && rec.logins[i].key == s.key && !rec.blocked && !slices.Contains(rec.ending, s.key), nil
 }
 
 // standing asks Users and Policy whether a login may go on; a reason means no.

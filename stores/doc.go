@@ -5,6 +5,12 @@
 // [Memory] keeps them in the process: no set-up, nothing on disk, everybody is logged out by a restart. It is right for one
 // process; several behind a balancer need a store they share, or each would count guesses for itself.
 //
+// # SQL and Redis
+//
+// [SQL] keeps them in SQLite, PostgreSQL, MySQL or MariaDB through the app's own *sql.DB, [Redis] in a Redis or Valkey server
+// through the app's own client. Both are shared by any number of processes, both count rate limits for all of them, and
+// both say in their comment which settings of the server they need.
+//
 // # A store of your own
 //
 // It is one file with two methods, see [challenge.Store]. Run it through the kit in stores/storetest, which tries it with

@@ -27,8 +27,9 @@ import (
 //
 //   - Sessions and pending logins may be lost: people log in again. No persistence is needed for that, and no lost insert
 //     ever makes a login.
-//   - A write that is undone is another thing: the last logout is forgotten and its session lives until its end, a guess
-//     that was spent is given back. It takes a crash of the server with appendfsync everysec (up to a second of writes), or
+//   - A write that is undone is another thing: the last logout is forgotten and its session comes back, a guess that was
+//     spent is given back. A session that came back ends within a minute of being used, if the account's record, which
+//     lists the live logins, was not undone with it: keep accounts in a [SQL] (see below). It takes a crash of the server with appendfsync everysec (up to a second of writes), or
 //     a failover to a replica that lags. Where that is too much: appendonly yes, appendfsync always, and no automatic
 //     failover. min-replicas-to-write and WAIT make it rarer and do not rule it out.
 //   - Accounts and enrolments (guess counters, blocks, last codes used, factors) must not be lost: a lost account record is a

@@ -206,6 +206,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	SecurityRecoveryNone:  "Sie springen für einen zweiten Schritt ein, den Sie selbst eingerichtet haben, und den gibt es noch nicht.",
 	SecurityRecoveryRenew: "Die Codes, die Sie haben, gelten dann nicht mehr, und Sie werden überall sonst abgemeldet.",
 	SecurityDevicesIntro:  "Auf diesen Geräten haben Sie sich schon angemeldet. Dort können falsche Versuche Fremder Sie nicht aussperren.",
+	SecurityDevicesNone:   "Kein Gerät ist bekannt.",
 	SecuritySessionsIntro: "Hier sind Sie jetzt angemeldet. Sehen Sie eine Anmeldung, die nicht von Ihnen ist? Melden Sie sie ab und ändern Sie Ihr Passwort.",
 	SecurityCurrent:       "Dieses Gerät",
 	SecurityDevice:        "Ein Gerät",

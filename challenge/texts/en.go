@@ -204,6 +204,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityRecoveryNone:  "They stand in for a second step that you have set up yourself, and there is none yet.",
 	SecurityRecoveryRenew: "The codes that you have stop working, and you are logged out everywhere else.",
 	SecurityDevicesIntro:  "You have logged in on these devices before. On them, a stranger’s wrong guesses cannot lock you out.",
+	SecurityDevicesNone:   "No device is known.",
 	SecuritySessionsIntro: "This is where you are logged in now. Do you see one that is not you? Log it out and change your password.",
 	SecurityCurrent:       "This device",
 	SecurityDevice:        "A device",

@@ -205,6 +205,7 @@ Cuándo: {time}
 	SecurityRecoveryNone:  "Sustituyen a un segundo paso que hayas configurado tú, y todavía no hay ninguno.",
 	SecurityRecoveryRenew: "Los códigos que tienes dejarán de funcionar y se cerrará tu sesión en todos los demás sitios.",
 	SecurityDevicesIntro:  "Ya has iniciado sesión en estos dispositivos. En ellos, los intentos fallidos de un extraño no pueden bloquearte.",
+	SecurityDevicesNone:   "No se conoce ningún dispositivo.",
 	SecuritySessionsIntro: "Aquí tienes la sesión abierta ahora. ¿Ves una que no es tuya? Ciérrala y cambia tu contraseña.",
 	SecurityCurrent:       "Este dispositivo",
 	SecurityDevice:        "Un dispositivo",

@@ -205,6 +205,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	SecurityRecoveryNone:  "Ils remplacent une seconde étape que vous avez configurée vous-même, et il n’y en a pas encore.",
 	SecurityRecoveryRenew: "Les codes que vous avez ne marcheront plus, et vous serez déconnecté partout ailleurs.",
 	SecurityDevicesIntro:  "Vous vous êtes déjà connecté sur ces appareils. Les essais faux d’un inconnu ne peuvent pas vous y bloquer.",
+	SecurityDevicesNone:   "Aucun appareil n’est connu.",
 	SecuritySessionsIntro: "Voici où vous êtes connecté maintenant. Une connexion n’est pas de vous ? Déconnectez-la et changez votre mot de passe.",
 	SecurityCurrent:       "Cet appareil",
 	SecurityDevice:        "Un appareil",

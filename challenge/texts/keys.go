@@ -188,6 +188,7 @@ const (
 	SecurityRecoveryNone  Key = "security.recovery-none"
 	SecurityRecoveryRenew Key = "security.recovery-renew"
 	SecurityDevicesIntro  Key = "security.devices-intro"
+	SecurityDevicesNone   Key = "security.devices-none"
 	SecuritySessionsIntro Key = "security.sessions-intro"
 	SecurityCurrent       Key = "security.current"
 	SecurityDevice        Key = "security.device"

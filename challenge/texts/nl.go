@@ -204,6 +204,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityRecoveryNone:  "Ze komen in de plaats van een tweede stap die je zelf hebt ingesteld, en die is er nog niet.",
 	SecurityRecoveryRenew: "De codes die je hebt werken dan niet meer, en je wordt overal elders uitgelogd.",
 	SecurityDevicesIntro:  "Op deze apparaten heb je eerder ingelogd. Daar kunnen verkeerde pogingen van een ander je niet buitensluiten.",
+	SecurityDevicesNone:   "Er is geen apparaat bekend.",
 	SecuritySessionsIntro: "Hier ben je nu ingelogd. Zie je er een die jij niet bent? Log hem uit en verander je wachtwoord.",
 	SecurityCurrent:       "Dit apparaat",
 	SecurityDevice:        "Een apparaat",

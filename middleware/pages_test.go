@@ -66,7 +66,7 @@ var pageSamples = map[string]struct {
 	"fresh for a change": {pageFresh, pageView{CSRF: "tok", Action: "/login/fresh", Next: "/account/security/remove?id=1", Method: "totp", Change: true, Strong: true}},
 	"security":           {pageSecurity, pageView{CSRF: "tok", Back: "/account", BackText: texts.LinkAccount, Security: trialSecurity("totp")}},
 	"security refused": {pageSecurity, pageView{CSRF: "tok", Back: "/account", BackText: texts.LinkAccount, Error: pageMessage{Key: texts.ErrorGone},
-		Security: &securityView{Base: "/account/security", Kinds: []securityKind{{"totp", "/account/security/totp"}}}}},
+		Security: &securityView{Base: "/account/security", Logout: "/logout", Kinds: []securityKind{{"totp", "/account/security/totp"}}}}},
 	"security totp": {pageFactors, pageView{Title: texts.TitleSecurityTOTP, CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("totp")}},
 	"security email wrong": {pageFactors, pageView{Title: texts.TitleSecurityEmail, CSRF: "tok", Back: "/account/security", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
 		Error: pageMessage{Key: texts.ErrorAddress}, Field: "destination"}},
@@ -355,7 +355,7 @@ func TestHostileValuesStayText(t *testing.T) {
 		PNG: []byte(evil), Key: evil, URI: "javascript:alert(1)", Codes: []string{evil}, Continue: "javascript:alert(1)",
 		Notice: pageMessage{Key: texts.NoticeFallback, Method: evil, Destination: evil}, Error: pageMessage{Key: texts.Key(evil)},
 		Passkey: evil, Back: "javascript:alert(1)", Security: &securityView{
-			Base: "javascript:alert(1)", Page: "javascript:alert(1)", Methods: []string{evil}, Kinds: []securityKind{{evil, "javascript:alert(1)"}},
+			Base: "javascript:alert(1)", Page: "javascript:alert(1)", Logout: "javascript:alert(1)", Methods: []string{evil}, Kinds: []securityKind{{evil, "javascript:alert(1)"}},
 			Factors: []securityItem{{EnrolledFactor: challenge.EnrolledFactor{ID: evil, Factor: evil, Name: evil}, Page: "javascript:alert(1)", Key: evil, Typed: evil}},
 			Method:  evil, CanAdd: true, Destination: evil, New: securityItem{Key: evil, Typed: evil}, CanBackUp: true,
 			Devices: []challenge.DeviceInfo{{ID: evil}}, Logins: []challenge.LoginInfo{{ID: evil, UserAgent: evil, Methods: []challenge.Method{{Name: evil}}}},

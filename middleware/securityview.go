@@ -18,6 +18,7 @@ const fewCodes = 3
 type securityView struct {
 	Base     string // the path of the overview
 	Page     string // the path of this page
+	Logout   string // the path that logs out
 	AskFirst string // a change needs a more recent login: the link that leads there; empty: the forms work
 
 	Needed      bool
@@ -59,7 +60,7 @@ type securityItem struct {
 func trialSecurity(method string) *securityView {
 	item := securityItem{EnrolledFactor: challenge.EnrolledFactor{ID: "id", Factor: method, Name: "name", Disabled: true}, Page: "/", Key: "id", Typed: "name"}
 	return &securityView{
-		Base: "/", Page: "/", Needed: true, Methods: []string{method}, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
+		Base: "/", Page: "/", Logout: "/", Needed: true, Methods: []string{method}, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
 		Method: method, Own: true, CanAdd: true, Destination: "to", New: securityItem{Key: "new"}, Few: true, CanBackUp: true, Others: true,
 		Devices: []challenge.DeviceInfo{{ID: "id"}, {ID: "this", Current: true}}, Logins: []challenge.LoginInfo{{ID: "id", UserAgent: "x"}, {ID: "this", Current: true}},
 	}
@@ -74,7 +75,7 @@ type typedFactor struct {
 // securityPage fills in what every page has. A message of the machine that the person cannot mend stays as it is.
 func (g *Group) securityPage(a answer, page string, title texts.Key, s *securityView) answer {
 	a.at, a.page = atSecurity, page
-	s.Base = g.paths.Security
+	s.Base, s.Logout = g.paths.Security, g.paths.Logout
 	a.view = &pageView{Title: title, Security: s, Back: g.paths.Security, BackText: texts.LinkSecurity}
 	if page == pageSecurity {
 		a.view.Back, a.view.BackText = g.paths.Account, texts.LinkAccount

@@ -127,10 +127,16 @@ func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer,
 			return v.nobody(), false
 		}
 	}
-	if first && v.kind == cookieCredential {
+	if v.kind == cookieCredential && !v.ownSite { // Sessions outside has let it through unchecked
+		if !first {
+			if err := g.forgery.checkOrigin(r); err != nil {
+				return v.forged(err), false
+			}
+		}
 		if a, ok := g.checkForm(v, r); !ok {
 			return a, false
 		}
+		v.ownSite = true
 	}
 	switch {
 	case pending:

@@ -104,12 +104,6 @@ func (g *Group) secure(v *visit, r *http.Request, rt securityRoute, found, first
 		v.read(g.guards)
 	}
 	a, ok := g.decide(v, r, demand{}, first)
-	if ok && !first { // whatever stands outside may have let it through unchecked
-		if err := g.forgery.checkOrigin(r); err != nil {
-			return v.forged(err)
-		}
-		a, ok = g.checkForm(v, r)
-	}
 	if !ok && (unread == nil || v.login == nil || a.problem == crossSite) {
 		return a
 	}

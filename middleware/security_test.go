@@ -762,3 +762,37 @@ func TestNoSecretOfAnEnrolmentIsKeptInClear_I21(t *testing.T) {
 		}
 	}
 }
+
+// I-24: Sessions lets everybody through, so whatever a guard inside it checks, nobody has checked before.
+func TestAGuardInsideSessionsChecksOriginAndToken_I24(t *testing.T) {
+	w := found(t)
+	reached := 0
+	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ })
+	w.mux.Handle("/inside/one", w.web.Sessions(w.web.RequireSecondFactor(h)))
+	w.mux.Handle("/inside/two", w.web.Sessions(w.web.RequireSecondFactor(w.web.RequireFresh(time.Hour)(h))))
+	b := w.browser().login()
+	for _, path := range []string{"/inside/one", "/inside/two"} {
+		for what, headers := range map[string][]string{
+			"another site":             {"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"},
+			"no token":                 {"Origin", site, "Sec-Fetch-Site", "same-origin"},
+			"another site's WebSocket": {"Origin", "https://evil.example", "Upgrade", "websocket", "Connection", "Upgrade"},
+		} {
+			r := httptest.NewRequest("POST", site+path, nil)
+			if r.RequestURI = path; strings.HasSuffix(what, "WebSocket") {
+				r.Method = "GET"
+			}
+			for i := 0; i < len(headers); i += 2 {
+				r.Header.Set(headers[i], headers[i+1])
+			}
+			if res := b.send(r); res.StatusCode != 403 || reached != 0 {
+				t.Errorf("%s, %s: %d", path, what, res.StatusCode)
+			}
+		}
+		b.get("/login")
+		b.want(b.post(path), 200, "")
+		if reached != 1 {
+			t.Errorf("%s: reached %d times", path, reached)
+		}
+		reached = 0
+	}
+}

@@ -38,6 +38,7 @@ type visit struct {
 	ctx     context.Context    // the visit with scs's data around it; nil until somebody needs it
 	form    *checked           // hands out the token for forms; nil until somebody needs it
 
+	ownSite    bool              // a guard has seen the site's own origin and token (I-24)
 	from       *challenge.Client // nil until somebody asks
 	committing bool              // only our own commit may write session data
 	committed  bool

@@ -11,6 +11,8 @@
 //	mux.Handle("/login/", web.Pages())
 //	mux.Handle("/logout", web.Pages())
 //	mux.Handle("/account", web.RequireSecondFactor(account))
+//	mux.Handle("/account/security", web.Security())
+//	mux.Handle("/account/security/", web.Security())
 //	mux.Handle("/account/transfer", web.RequireFresh(5*time.Minute)(transfer))
 //	mux.Handle("/api/login", api.Routes())
 //	mux.Handle("/api/login/", api.Routes())
@@ -60,6 +62,15 @@
 // token, in the field csrf_token or the header X-CSRF-Token. [CSRFToken] gives it to the app's own forms. A WebSocket
 // handshake by cookie needs the right origin. Clients without browser headers send Origin or Referer themselves (on a plain
 // http site, which is for localhost, their token is enough). What origin is right comes from challenge.Config.Site and Config.TrustedOrigins, never from the Host header.
+//
+// # Self-service
+//
+// [Web.Security] serves the pages where people add, name and remove their second factors, make new recovery codes, and see
+// and end their logins and known devices. A change of factors takes the password and a second factor of the last five
+// minutes, whatever guard stands around the pages.
+//
+// The pages work without JavaScript, but for passkeys: [Config].PasskeyScript is the one script, and only the pages that
+// need it allow one. An app replaces single templates by [Config].Pages, and texts by challenge.Config.Texts.
 //
 // # Limits
 //

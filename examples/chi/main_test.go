@@ -9,3 +9,5 @@ import (
 func TestVisitors(t *testing.T) { demotest.Run(t, site) }
 
 func TestProgram(t *testing.T) { demotest.RunProgram(t) }
+
+func TestSharedStores(t *testing.T) { demotest.RunShared(t, "sqlite", "redis") }

@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	startTimeout = 10 * time.Second // for a server to be reached, and for tables to be made
-	callTimeout  = 2 * time.Second  // for one call afterwards; a request makes a few
+	startTimeout = 10 * time.Second        // for a server to be reached, and for tables to be made
+	callTimeout  = 1500 * time.Millisecond // for one call afterwards, of which a request makes a few
 	cleanEvery   = time.Minute
 	poolSize     = 20 // connections to a server
 	filePoolSize = 4  // connections to a file, of which one can write
@@ -108,7 +108,7 @@ func sqliteBackend(path string) (backend, error) {
 		if err := f.Close(); err != nil {
 			return nil, nil, err
 		}
-		db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)")
+		db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=busy_timeout(1000)&_pragma=journal_mode(WAL)")
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,214 @@
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// visitor is a person with a browser of their own: cookies, cache and one tab.
+type visitor struct {
+	*site
+	t   *testing.T
+	tab context.Context
+}
+
+// visit opens a browser with nothing in it.
+func (s *site) visit(t *testing.T) *visitor {
+	t.Helper()
+	browser, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(closeTab)
+	v := &visitor{s, t, tab}
+	v.do(nil) // the first use makes the tab, whose life must not end with the patience of a step
+	return v
+}
+
+// withoutScripts opens a browser in which JavaScript is switched off.
+func (s *site) withoutScripts(t *testing.T) *visitor {
+	t.Helper()
+	v := s.visit(t)
+	v.scripts(false)
+	return v
+}
+
+func (v *visitor) scripts(on bool) {
+	v.t.Helper()
+	if _, err := chromedp.Call(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// do runs a step, which may wait for something on the page.
+func (v *visitor) do(step chromedp.Action[chromedp.Void]) {
+	v.t.Helper()
+	if step == nil {
+		if err := chromedp.Do(v.tab); err != nil {
+			v.t.Fatal(err)
+		}
+		return
+	}
+	ask(v, step)
+}
+
+// ask runs a step that finds something out.
+func ask[T any](v *visitor, step chromedp.Action[T]) T {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.tab, patience)
+	defer cancel()
+	answer, err := chromedp.Run(ctx, step)
+	if err != nil {
+		v.t.Fatalf("%v\n%s", err, v.page())
+	}
+	return answer
+}
+
+// js is the value of an expression on the page. It is our question, not the page's script, so it works without scripts.
+func js[T any](v *visitor, format string, values ...any) T {
+	v.t.Helper()
+	return ask(v, chromedp.Evaluate[T](fmt.Sprintf(format, values...)))
+}
+
+// page is where the visitor is and what stands there, for a test that failed.
+func (v *visitor) page() string {
+	ctx, cancel := context.WithTimeout(v.tab, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	if err != nil {
+		return "(the page cannot be read: " + err.Error() + ")"
+	}
+	return "the page is " + text
+}
+
+// next runs a step that leads to another page, waits for that, and returns its status.
+func (v *visitor) next(step chromedp.Action[chromedp.Void]) int {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.tab, patience)
+	defer cancel()
+	answer, err := chromedp.RunResponse(ctx, step)
+	if err != nil {
+		v.t.Fatalf("%v\n%s", err, v.page())
+	}
+	return status(answer)
+}
+
+func status(r *network.Response) int {
+	if r == nil {
+		return 0
+	}
+	return int(r.Status)
+}
+
+// open types a path into the address bar.
+func (v *visitor) open(path string) int {
+	v.t.Helper()
+	return v.next(chromedp.Navigate(v.url + path))
+}
+
+// press clicks the button, or the link, with these words on it.
+func (v *visitor) press(words string) int {
+	v.t.Helper()
+	return v.next(chromedp.Click(fmt.Sprintf(`//main//*[self::button or self::a][normalize-space()=%q]`, words), chromedp.NodeVisible))
+}
+
+// pressIn is press for one of several: within is where it stands.
+func (v *visitor) pressIn(within, words string) int {
+	v.t.Helper()
+	return v.next(chromedp.Click(fmt.Sprintf(`%s//*[self::button or self::a][normalize-space()=%q]`, within, words), chromedp.NodeVisible))
+}
+
+// fill types into the field with this label what should stand there.
+func (v *visitor) fill(label, text string) {
+	v.t.Helper()
+	field := v.field(label)
+	v.do(chromedp.Clear(field))
+	v.do(chromedp.SendKeys(field, text))
+}
+
+// field is the one with this label.
+func (v *visitor) field(label string) chromedp.CSS {
+	v.t.Helper()
+	id := js[string](v, `[...document.querySelectorAll("main label")].find((l) => l.textContent.trim() === %q)?.htmlFor ?? ""`, label)
+	if id == "" {
+		v.t.Fatalf("no field is called %q\n%s", label, v.page())
+	}
+	return chromedp.CSS(`[id="` + id + `"]`)
+}
+
+// has reports whether something stands on the page.
+func (v *visitor) has(selector string) bool {
+	v.t.Helper()
+	return js[bool](v, `document.querySelector(%q) !== null`, selector)
+}
+
+// texts is what stands in every such element.
+func (v *visitor) texts(selector string) []string {
+	v.t.Helper()
+	return js[[]string](v, `[...document.querySelectorAll(%q)].map((e) => e.innerText.trim())`, selector)
+}
+
+// at is about the path that the address bar shows, and the status with which it came there.
+func (v *visitor) at(path string, got, want int) {
+	v.t.Helper()
+	u, err := url.Parse(js[string](v, `location.href`))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if u.Path != path || got != want {
+		v.t.Fatalf("status %d at %s, want %d at %s\n%s", got, u.Path, want, path, v.page())
+	}
+}
+
+// reads is about words that a person can see.
+func (v *visitor) reads(words ...string) {
+	v.t.Helper()
+	text := js[string](v, `document.body.innerText`)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			v.t.Errorf("%q cannot be read\n%s", w, v.page())
+		}
+	}
+}
+
+// describes is about what a screen reader says at a field: its label, and among its description these words.
+func (v *visitor) describes(label string, words string) {
+	v.t.Helper()
+	nodes := ask(v, chromedp.Nodes(v.field(label)))
+	tree, err := chromedp.Call(v.tab, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{NodeID: nodes[0].NodeID, FetchRelatives: new(false)})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if len(tree.Nodes) == 0 || tree.Nodes[0].Name == nil || tree.Nodes[0].Description == nil {
+		v.t.Fatalf("the field %q says nothing\n%s", label, v.page())
+	}
+	name, description := string(tree.Nodes[0].Name.Value), string(tree.Nodes[0].Description.Value)
+	if !strings.Contains(name, label) || !strings.Contains(description, words) {
+		v.t.Errorf("the field %q is called %s and described %s, want %q", label, name, description, words)
+	}
+}
+
+// password goes through the first step.
+func (v *visitor) password(name string) {
+	v.t.Helper()
+	v.at("/login", v.open("/login"), 200)
+	v.fill("Username", name)
+	v.fill("Password", password)
+	v.at("/login/verify", v.press("Log in"), 200)
+}
+
+// code goes through the second step and is in.
+func (v *visitor) code(code string) {
+	v.t.Helper()
+	v.fill("Code", code)
+	v.at("/account", v.press("Verify"), 200)
+}

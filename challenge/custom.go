@@ -183,7 +183,7 @@ func (c *Custom) repeated(a *Attempt, code Code) bool {
 	return false
 }
 
-// Parse accepts printable ASCII. Spaces around it are dropped, and those between digits.
+// Parse accepts printable ASCII; spaces around it are dropped.
 func (c *Custom) Parse(answer string) ([]byte, bool) {
 	if len(answer) > maxTyped {
 		return nil, false

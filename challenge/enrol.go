@@ -101,9 +101,6 @@ func (l *Logins) newAuthenticator(accountID, factor, name string, data []byte) (
 func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessTry, v Verdict) (Outcome, error) {
 	t.settle(ctx, false)
 	sub := *t.subject
-	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, t.method, "own address proven")); err != nil {
-		return Outcome{}, err
-	}
 	names := l.enrollable(v)
 	if len(names) == 0 || sub.enrolments.any() {
 		return l.refusePending(ctx, c, s, sub.account, errors.New("challenge: nothing to enrol"))
@@ -117,6 +114,9 @@ func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessT
 	next.enrolling = made.id
 	if err := l.consume(ctx, s); err != nil {
 		return Outcome{}, l.lost(ctx, c, sub.account, err)
+	}
+	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, t.method, "own address proven")); err != nil {
+		return Outcome{}, err
 	}
 	if err := l.saveWaiting(ctx, &sub, made); err != nil {
 		return Outcome{}, err

@@ -177,6 +177,8 @@ type promotion struct {
 	pending   *Session // to be consumed; nil after a policy's "not needed"
 	key       string   // of the account's record
 	account   Account
+	record    *account // as it was read before
+	compared  bool     // a code was
 	bind      bind
 	proof     Proof
 	confirm   *confirmation                        // enrolment: the authenticator that becomes real

@@ -39,12 +39,17 @@ func (l *Logins) changeNeeds(login *Login, methods []string, removing bool) (nee
 	recent := func(match func(name string) bool) bool {
 		return slices.ContainsFunc(login.Methods, func(m Method) bool { return now.Sub(m.At) < ConfirmedWithin && match(m.Name) })
 	}
-	if !recent(func(name string) bool { return l.factor(name) == nil }) {
+	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
+	// not count (I-14).
+	strong := recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName })
+	if !slices.ContainsFunc(login.Methods, func(m Method) bool {
+		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || m.At.After(login.Created))
+	}) {
 		needs = append(needs, NeedsFirst)
 	}
 	switch {
 	case methods[0] == methodPassword: // nothing is enrolled
-	case removing && !recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName }):
+	case removing && !strong:
 		needs = append(needs, NeedsStrong)
 	case !removing && !recent(func(name string) bool { return l.factor(name) != nil }):
 		needs = append(needs, NeedsSecond)

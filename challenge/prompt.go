@@ -238,7 +238,9 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 			}
 			return p, wait, err
 		}
-		p.ResendAt = a.Now.Add(l.rules.sendCooldown)
+		if !l.rules.sendUnlimited {
+			p.ResendAt = a.Now.Add(l.rules.sendCooldown)
+		}
 	}
 	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	err = begin(bctx, f, a)

@@ -132,22 +132,17 @@ func (a *Attempt) codeText(key texts.Key, code Code) string {
 	return body + "\n\n" + string(code) + "\n"
 }
 
-// parseDigits drops the spaces that people type and accepts ASCII digits only, 1 or more.
+// parseDigits accepts ASCII digits only, 1 or more: no space, no sign, no digit of another script (I-12).
 func parseDigits(answer string) ([]byte, bool) {
 	if len(answer) > maxTyped {
 		return nil, false
 	}
-	code := make([]byte, 0, len(answer))
 	for i := range len(answer) {
-		switch c := answer[i]; {
-		case c == ' ':
-		case '0' <= c && c <= '9':
-			code = append(code, c)
-		default:
+		if answer[i] < '0' || answer[i] > '9' {
 			return nil, false
 		}
 	}
-	return code, len(code) > 0
+	return []byte(answer), answer != ""
 }
 
 // siteHost is the host of an origin, without a port.

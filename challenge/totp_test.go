@@ -161,7 +161,7 @@ func TestI12ExactASCIIDigitsOnly(t *testing.T) {
 	for _, answer := range []string{
 		"", " ", code + "\n", "\t" + code, "+" + code[1:], "-" + code[1:], code[:5], code + "0", "0" + code, code + "\x00",
 		"１２３４５６", "١٢٣٤٥٦", "123\u00a0456", "123\u200b456", code[:3] + "-" + code[3:], code[:3] + "." + code[3:], "0x1234", "1e5000",
-		strings.Repeat(" ", 60) + code,
+		strings.Repeat(" ", 60) + code, code[:3] + " " + code[3:], " " + code, code + " ",
 	} {
 		if got, ok := (&TOTP{}).Parse(answer); ok {
 			t.Errorf("%q is read as %q", answer, got)
@@ -170,10 +170,8 @@ func TestI12ExactASCIIDigitsOnly(t *testing.T) {
 			t.Errorf("%q was compared: %v", answer, err)
 		}
 	}
-	for _, answer := range []string{code, code[:3] + " " + code[3:], " " + code + " ", code[:2] + " " + code[2:4] + " " + code[4:]} {
-		if got, ok := (&TOTP{}).Parse(answer); !ok || string(got) != code {
-			t.Errorf("%q is read as %q, %v", answer, got, ok)
-		}
+	if got, ok := (&TOTP{}).Parse(code); !ok || string(got) != code {
+		t.Errorf("%q is read as %q, %v", code, got, ok)
 	}
 	// Verify itself takes the canonical form only, so nothing is normalised twice.
 	if _, err := (&TOTP{}).Verify(t.Context(), withTOTP(t, 1000, 0), []byte(" "+code)); !errors.Is(err, ErrWrongCode) {

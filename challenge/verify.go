@@ -28,7 +28,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 			return Outcome{}, err
 		}
 		return l.promote(ctx, c, &promotion{
-			slot: slot, account: a, data: data, bind: bind{epoch: f.epoch, device: f.device},
+			slot: slot, account: a, record: &rec, data: data, bind: bind{epoch: f.epoch, device: f.device},
 			login: l.newLogin(c, a, f.methods, f.device, time.Time{}),
 		}, next)
 	}
@@ -282,7 +282,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		return l.refusePending(ctx, c, s, who, err)
 	}
 	now := l.now()
-	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof,
+	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof, compared: true, record: &sub.record,
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
 		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, now),
 	}
@@ -299,9 +299,6 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 			return Outcome{}, err
 		}
 		pr.bind.renew, pr.login.epoch = &renew, renew
-	}
-	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, a, try.method, "")); err != nil {
-		return Outcome{}, err
 	}
 	out, err := l.promote(ctx, c, pr, p.Next)
 	if err != nil {
@@ -377,7 +374,8 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	p.bind.login = liveLogin{id: id, end: p.login.Expires}
 	device := ""
 	if p.slot == Cookie {
-		if device = c.Device; len(device) != tokenLength {
+		// Only a token that the account knows already is kept: one that was planted is not adopted.
+		if device = c.Device; p.record == nil || p.record.known(deviceOf(p.account.ID, device), l.now()) < 0 {
 			if device, err = newToken(l.random); err != nil {
 				return Outcome{}, err
 			}
@@ -393,7 +391,12 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		name = audit.LoginWithoutMFA
 	}
 	method := p.login.Methods[len(p.login.Methods)-1].Name
-	err = l.Record(ctx, event(name, audit.Success, c, p.account, method, ""))
+	if p.compared { // a right code, and then the login: two decisions, written when both stand
+		err = l.Record(ctx, event(audit.CodeValidated, audit.Success, c, p.account, method, ""))
+	}
+	if err == nil {
+		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, ""))
+	}
 	if err == nil && method == recoveryName {
 		err = l.Record(ctx, event(audit.RecoveryCodeUsed, audit.Success, c, p.account, method, ""))
 	}
@@ -539,8 +542,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	case errors.Is(err, ErrNoCode), errors.Is(err, ErrCodeExpired): // nothing was compared
 		t.settle(ctx, false)
 		return Proof{}, refused(audit.CredentialRefused, "no code", err)
-	case errors.Is(err, ErrReplayed) && t.consumed(ctx):
-		// The second click of a double click: the first has used the code and the pending login with it (I-03).
+	case errors.Is(err, ErrWrongCode) && t.consumed(ctx):
+		// The second click of a double click: the first has used the code and the pending login with it (I-03). Nothing that
+		// this request holds can become a login any more, and neither answer would tell it anything.
 		t.settle(ctx, false)
 		return Proof{}, refused(audit.NoPendingLogin, "used by another request", ErrNoPending)
 	case errors.Is(err, ErrWrongCode):

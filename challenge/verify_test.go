@@ -710,8 +710,8 @@ func TestWhatCannotBeAnAnswerCostsNothing(t *testing.T) {
 			t.Errorf("I-21: %s: %v", c.name, got)
 		}
 	}
-	if _, err := h.logins.Verify(ctx, challenge.Client{}, h.open(out.Token), challenge.CodeInput{LoginID: p.ID, Method: "email", Code: " " + right[:3] + " " + right[3:]}); err != nil {
-		t.Errorf("the right code, with spaces, naming its login: %v", err)
+	if _, err := h.logins.Verify(ctx, challenge.Client{}, h.open(out.Token), challenge.CodeInput{LoginID: p.ID, Method: "email", Code: right}); err != nil {
+		t.Errorf("the right code, naming its login: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -115,6 +116,18 @@ func (v *visitor) open(path string) int {
 	return v.next(chromedp.Navigate(v.url + path))
 }
 
+// back goes back in the history. A page that answered a form and is kept nowhere does not load again.
+func (v *visitor) back() {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.tab, patience)
+	defer cancel()
+	if _, failed := errors.AsType[*chromedp.LoadError](chromedp.Do(ctx, chromedp.NavigateBack())); failed {
+		return
+	} else if err := ctx.Err(); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
 // press clicks the button, or the link, with these words on it.
 func (v *visitor) press(words string) int {
 	v.t.Helper()
@@ -130,9 +143,7 @@ func (v *visitor) pressIn(within, words string) int {
 // fill types into the field with this label what should stand there.
 func (v *visitor) fill(label, text string) {
 	v.t.Helper()
-	field := v.field(label)
-	v.do(chromedp.Clear(field))
-	v.do(chromedp.SendKeys(field, text))
+	v.fillIn(string(v.field(label)), text)
 }
 
 // field is the one with this label.
@@ -180,20 +191,25 @@ func (v *visitor) reads(words ...string) {
 	}
 }
 
-// describes is about what a screen reader says at a field: its label, and among its description these words.
-func (v *visitor) describes(label string, words string) {
+// describes is about what a screen reader says at a field: its label, and in its description these words.
+func (v *visitor) describes(label, words string) {
 	v.t.Helper()
-	nodes := ask(v, chromedp.Nodes(v.field(label)))
+	v.describesAt(string(v.field(label)), words)
+}
+
+// describesAt is describes for one of several fields with the same label.
+func (v *visitor) describesAt(selector, words string) {
+	v.t.Helper()
+	nodes := ask(v, chromedp.Nodes(chromedp.CSS(selector)))
 	tree, err := chromedp.Call(v.tab, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{NodeID: nodes[0].NodeID, FetchRelatives: new(false)})
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if len(tree.Nodes) == 0 || tree.Nodes[0].Name == nil || tree.Nodes[0].Description == nil {
-		v.t.Fatalf("the field %q says nothing\n%s", label, v.page())
+	if len(tree.Nodes) == 0 || tree.Nodes[0].Description == nil {
+		v.t.Fatalf("the field %s has no description\n%s", selector, v.page())
 	}
-	name, description := string(tree.Nodes[0].Name.Value), string(tree.Nodes[0].Description.Value)
-	if !strings.Contains(name, label) || !strings.Contains(description, words) {
-		v.t.Errorf("the field %q is called %s and described %s, want %q", label, name, description, words)
+	if got := string(tree.Nodes[0].Description.Value); !strings.Contains(got, words) {
+		v.t.Errorf("the field %s is described as %s, want %q", selector, got, words)
 	}
 }
 
@@ -210,5 +226,22 @@ func (v *visitor) password(name string) {
 func (v *visitor) code(code string) {
 	v.t.Helper()
 	v.fill("Code", code)
+	v.at("/account", v.press("Verify"), 200)
+}
+
+// fillIn is fill for one of several fields with the same label.
+func (v *visitor) fillIn(selector, text string) {
+	v.t.Helper()
+	v.do(chromedp.Clear(chromedp.CSS(selector)))
+	v.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// recover logs in with a recovery code in the place of the second step.
+func (v *visitor) recover(name, code string) {
+	v.t.Helper()
+	v.password(name)
+	v.at("/login/verify", v.press("Use a recovery code"), 200)
+	v.reads("Each works once.")
+	v.fill("Recovery code", code)
 	v.at("/account", v.press("Verify"), 200)
 }

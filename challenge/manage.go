@@ -40,10 +40,10 @@ func (l *Logins) changeNeeds(login *Login, methods []string, removing bool) (nee
 		return slices.ContainsFunc(login.Methods, func(m Method) bool { return now.Sub(m.At) < ConfirmedWithin && match(m.Name) })
 	}
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
-	// not count (I-14).
+	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
 	strong := recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName })
 	if !slices.ContainsFunc(login.Methods, func(m Method) bool {
-		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || m.At.After(login.Created))
+		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || removing || m.Name != methodPassword || m.At.After(login.Created))
 	}) {
 		needs = append(needs, NeedsFirst)
 	}

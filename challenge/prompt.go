@@ -340,3 +340,9 @@ func parse(f Factor, answer string) ([]byte, bool) {
 	}
 	return []byte(answer), true
 }
+
+// Sends reports whether a method sends its code, so that a page can offer to send one.
+func (l *Logins) Sends(method string) bool {
+	_, ok := ability[Deliverer](l.factor(method))
+	return ok
+}

@@ -138,6 +138,9 @@ func (w *Web) Counts() Counts {
 	return Counts{Anonymous: w.counts.anonymous.Load(), Failures: w.counts.failures.Load()}
 }
 
+// mostLoginRate is no limit any more; it keeps the arithmetic of a rate exact.
+const mostLoginRate = 1_000_000_000
+
 var (
 	pathForm   = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
 	cookieForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -166,8 +169,8 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 	case c.MaxForm == 0:
 		w.maxForm = 1 << 20
 	}
-	if c.LoginRate < 0 || c.LoginRate > 10_000 {
-		refuse("Config.LoginRate is %d: give 1 to 10000 a minute, or 0 for 20", c.LoginRate)
+	if c.LoginRate < 0 || c.LoginRate > mostLoginRate {
+		refuse("Config.LoginRate is %d: give 1 to %d a minute, or 0 for 20", c.LoginRate, mostLoginRate)
 	} else if c.LoginRate == 0 {
 		c.LoginRate = 20
 	}

@@ -28,7 +28,7 @@ func TestWhatIsMissingOrUnsafeIsRefusedAtStart_I19(t *testing.T) {
 		"everybody as proxy":            {TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
 		"an unknown forwarded header":   {ForwardedHeader: "X-Real-IP"},
 		"a negative rate":               {LoginRate: -1},
-		"a rate that is no limit":       {LoginRate: 1 << 20},
+		"a rate that is no limit":       {LoginRate: 2_000_000_000},
 		"negative memory":               {MaxLimitKeys: -1},
 		"a negative form":               {MaxForm: -1},
 		"a cookie name that is none":    {CookieName: "a;b"},

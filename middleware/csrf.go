@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/justinas/nosurf"
@@ -17,17 +18,18 @@ import (
 // lets through what the other refuses: the standard library's by origin headers, and nosurf's by origin and token. Both
 // take the site from the configuration, never from the Host header.
 type forgery struct {
-	site   challenge.Site
-	cookie string
-	origin *http.CrossOriginProtection
-	tokens *nosurf.CSRFHandler
+	site    challenge.Site
+	trusted []string
+	cookie  string
+	origin  *http.CrossOriginProtection
+	tokens  *nosurf.CSRFHandler
 }
 
 var errForgery = errors.New("middleware: cross-site request")
 
 func newForgery(w *core, trusted []string) (*forgery, error) {
-	f := &forgery{site: w.site, cookie: w.cookies.csrf, origin: http.NewCrossOriginProtection()}
-	for _, o := range append([]string{f.site.Origin}, trusted...) {
+	f := &forgery{site: w.site, trusted: slices.Clone(trusted), cookie: w.cookies.csrf, origin: http.NewCrossOriginProtection()}
+	for _, o := range trusted {
 		if err := f.origin.AddTrustedOrigin(o); err != nil {
 			return nil, fmt.Errorf("middleware: Config.TrustedOrigins: %w", err)
 		}
@@ -74,6 +76,13 @@ func isSafe(r *http.Request) bool { return isSafeMethod(r) && r.Header["Upgrade"
 func (f *forgery) checkOrigin(r *http.Request) error {
 	if isSafe(r) {
 		return nil
+	}
+	// The site's own origin is not on the list: a browser that says cross-site is believed, whatever else it says.
+	if values := r.Header["Origin"]; len(values) > 1 {
+		return fmt.Errorf("%w: two origins", errForgery)
+	} else if len(values) == 1 && values[0] != f.site.Origin && !slices.Contains(f.trusted, values[0]) &&
+		(values[0] != "null" || r.Header.Get("Sec-Fetch-Site") != "same-origin") { // null: a page that tells no referrer
+		return fmt.Errorf("%w: another origin", errForgery)
 	}
 	// Only what the check reads; a method of its own, so that an upgrade counts as unsafe.
 	if err := f.origin.Check(&http.Request{Method: http.MethodPost, Header: r.Header, Host: f.site.Host, URL: r.URL}); err != nil {

@@ -378,7 +378,7 @@ func (b browser) prompt(view *pageView, action string, p challenge.Prompt, metho
 	if p.Method == methodPasskey && b.core.logins.Now().Before(p.Expires) {
 		view.Passkey = string(p.Options)
 	}
-	view.CanResend = p.Channel != ""
+	view.CanResend = b.core.logins.Sends(p.Method)
 	view.ResendWait = max(0, p.ResendAt.Sub(b.core.logins.Now()))
 	if !p.SentAt.IsZero() {
 		view.Destination = p.To
@@ -390,6 +390,11 @@ func (b browser) prompt(view *pageView, action string, p challenge.Prompt, metho
 		view.Error = pageMessage{Key: texts.ErrorSendFailed}
 		if len(methods) < 2 {
 			view.Error.Key = texts.ErrorSendFailedAlone
+		}
+	case view.CanResend && p.SentAt.IsZero(): // a budget is spent, or another site brought the browser here
+		view.Notice = pageMessage{Key: texts.ErrorNoCode}
+		if view.ResendWait > 0 {
+			view.Notice = pageMessage{Key: texts.ErrorNoCodeWait, Wait: view.ResendWait}
 		}
 	case p.FellBack != "":
 		view.Notice = pageMessage{Key: texts.NoticeFallback, Method: p.Method, Destination: p.To}
@@ -517,7 +522,7 @@ func (p program) respond(v *visit, a answer) {
 		p.describe(&out, a, session)
 	}
 	if session.Exists() && a.kind != loggedOut && a.kind != cancelled {
-		out.ExpiresIn = int64(max(0, session.Expires().Sub(p.core.logins.Now())) / time.Second)
+		out.ExpiresIn = int64((max(0, session.Expires().Sub(p.core.logins.Now())) + time.Second - 1) / time.Second)
 	}
 	if a.outcome.Token != "" && a.outcome.Session.Slot() == challenge.Bearer {
 		out.Token = a.outcome.Token
@@ -586,10 +591,8 @@ func (p program) refuse(v *visit, a answer) {
 	case a.problem == factorRequired:
 		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="Another second factor is needed", acr_values="`+strings.Join(a.factors, " ")+`"`)
 	case row.status == http.StatusUnauthorized:
+		// Never error="invalid_token": a pending login's token is answered like no token at all (I-02).
 		h["Www-Authenticate"] = []string{"Bearer"}
-		if v.kind == bearerCredential && a.problem == loginRequired {
-			h["Www-Authenticate"] = []string{`Bearer error="invalid_token"`}
-		}
 		if a.at == elsewhere { // on our own routes Basic means nothing
 			h["Www-Authenticate"] = append(h["Www-Authenticate"], `Basic realm="`+p.core.realm+`", charset="UTF-8"`)
 		}

@@ -20,6 +20,7 @@ type route struct {
 	bodiless bool     // a program may post it without a body
 	anySlot  bool     // a program may come with any of its sessions, as to a guarded route
 	sendOn   bool     // a finished login has nothing to do here
+	free     bool     // shows no credential that could be guessed: no limit counts it
 }
 
 var (
@@ -27,7 +28,7 @@ var (
 	verifyRoute = route{at: atCode, show: (*Group).showCode, act: (*Group).verify, reads: []string{"code", "method", "login"}, needs: []string{"code"}, sendOn: true}
 	resendRoute = route{at: atCode, act: (*Group).resend, reads: []string{"method", "login"}, bodiless: true, sendOn: true}
 	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true}
-	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true}
+	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true, free: true}
 	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true}
 )
 
@@ -91,7 +92,7 @@ func (a *API) Routes() http.Handler {
 		}
 	}
 	read := func(r *http.Request, rt route) (fields, error) {
-		if rt.bodiless && !hasBody(r) && r.Header["Content-Type"] == nil {
+		if rt.bodiless && !hasBody(r) { // whatever type nothing is said to have
 			return nil, nil
 		}
 		object, err := readJSON(r, rt.reads...)
@@ -181,9 +182,11 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 			return v.report(answer{problem: crossSite}, audit.CrossSite, err.Error())
 		}
 	}
-	if a, ok := g.spendPost(v, r); !ok {
-		a.at = rt.at
-		return a
+	if !rt.free {
+		if a, ok := g.spendPost(v, r); !ok {
+			a.at = rt.at
+			return a
+		}
 	}
 	return rt.act(g, v, in)
 }

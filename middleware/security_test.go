@@ -198,6 +198,11 @@ func TestAFirstAuthenticatorOfSomebodyWhoNeedsNone(t *testing.T) {
 	b := home(t).browser().loginDave()
 	b.want(b.get(security), 200, "")
 	b.says("with its password alone", "Nothing is set up")
+	b.Clock.Advance(time.Second)
+	b.get(security + "/totp")
+	b.silent(`action="/account/security/totp"`) // the password of the login does not count: it is asked again (I-14)
+	b.get("/login/fresh?next=" + queryOf(security+"/totp"))
+	b.want(b.post("/login/fresh", "password", password, "next", security+"/totp"), 303, security+"/totp")
 	b.get(security + "/totp")
 	b.want(b.post(security+"/totp"), 303, security+"/enrol")
 	b.get(security + "/enrol")
@@ -239,8 +244,13 @@ func TestRemovingAsksForAnotherFactorThanARecoveryCode_I14(t *testing.T) {
 	b.want(b.get(b.at), 200, "")
 	b.says(`action="/account/security/remove"`)
 
-	// I-14: with the password, a recovery code may add.
+	// I-14: with the password asked again, a recovery code may add.
 	c := w.browser().byRecovery(codes[1])
+	c.Clock.Advance(time.Second)
+	c.get(security + "/totp")
+	c.silent(`action="/account/security/totp"`)
+	c.get("/login/fresh?next=" + queryOf(security+"/totp"))
+	c.want(c.post("/login/fresh", "password", password, "next", security+"/totp"), 303, security+"/totp")
 	c.get(security + "/totp")
 	c.want(c.post(security+"/totp", "name", "new phone"), 303, security+"/enrol")
 }

@@ -155,7 +155,13 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		method = ""
 	}
 	var err error
-	if a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method); err != nil {
+	if broughtHere(v.r) {
+		// Another site can bring a browser here as often as it likes. That sends nothing: there is a button for it.
+		a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session)
+	} else {
+		a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method)
+	}
+	if err != nil {
 		refused := g.explain(v.parent, err, atFresh)
 		refused.stepUp = a.stepUp
 		return g.withStepUp(v, refused, to)
@@ -169,6 +175,15 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		return answer{problem: notAllowed} // nothing else is left
 	}
 	return a
+}
+
+// broughtHere reports whether a page of another site made the browser come here.
+func broughtHere(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return r.Method != http.MethodPost
+	}
+	return false
 }
 
 // askPassword is the step-up page with nothing but the password.

@@ -37,6 +37,9 @@ func TestAPostNeedsTheRightOriginAndToken_I24(t *testing.T) {
 		{"the same host over http, old browser", 403, true, []string{"Origin", "http://app.example"}},
 		{"a sandboxed frame", 403, true, []string{"Origin", "null", "Sec-Fetch-Site", "cross-site"}},
 		{"no origin at all", 403, true, nil},
+		{"a browser that says cross-site and ours", 403, true, []string{"Origin", site, "Sec-Fetch-Site", "cross-site"}},
+		{"a browser that says same-origin and another", 403, true, []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "same-origin"}},
+		{"the site's own page that tells no referrer", 303, true, []string{"Origin", "null", "Sec-Fetch-Site", "same-origin"}},
 		{"another site that names ours in Host", 403, true, []string{"Origin", "https://evil.example"}},
 	} {
 		b := found(t).browser()

@@ -1,0 +1,98 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+func TestAnotherSiteCannotMakeALoginSendCodes_I11(t *testing.T) {
+	w := found(t, func(c *challenge.Config, _ *Config) { c.InsecureUnlimitedSends = true })
+	b := w.browser()
+	b.get("/login")
+	b.want(b.post("/login", "username", "carol", "password", password), 303, "/login/verify")
+	b.get("/login/verify")
+	b.want(b.post("/login/verify", "code", w.Outbox.Code("carol@example.com")), 303, "/account")
+	sent := len(w.Outbox.Messages())
+	for range 3 { // a page that opens a window on ours
+		r := httptest.NewRequest("GET", site+"/login/fresh?method=email&next=/account/transfer", nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		b.want(b.send(r), 200, "")
+	}
+	if n := len(w.Outbox.Messages()); n != sent {
+		t.Errorf("%d mails went out", n-sent)
+	}
+	if !strings.Contains(b.page, "No code has been sent") || !strings.Contains(b.page, `name="method" value="email"`) {
+		t.Error("the page does not say so, or has no button:\n", style.ReplaceAllString(b.page, ""))
+	}
+	// The person's own way there sends one.
+	b.want(b.get("/login/fresh?next=/account/transfer"), 200, "")
+	if n := len(w.Outbox.Messages()); n != sent+1 {
+		t.Errorf("%d mails went out", n-sent)
+	}
+	b.want(b.post("/login/fresh", "code", w.Outbox.Code("carol@example.com"), "next", "/account/transfer"), 303, "/account/transfer")
+}
+
+func TestNobodysGuessesKeepAnybodyFromLoggingOut(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 3 })
+	b := w.browser().loginDave()
+	b.get("/account")
+	last := 0
+	for i := range 5 {
+		other := w.browser()
+		other.get("/login")
+		last = other.post("/login", "username", fmt.Sprint("somebody", i), "password", "wrong").StatusCode
+	}
+	if last != 429 {
+		t.Fatal("the limit is not reached: this test proves nothing")
+	}
+	b.get("/login/fresh")
+	b.want(b.post("/logout"), 303, "/")
+	b.want(b.get("/account"), 303, "/login?next=%2Faccount")
+}
+
+func TestALogoutWithoutABodyMayNameAnyType(t *testing.T) {
+	w := found(t)
+	for _, headers := range [][]string{nil, {"Content-Type", "application/json"}, {"Content-Type", "application/x-www-form-urlencoded"}} {
+		w.Clock.Advance(60e9)
+		token := w.bearer()
+		if status, _, _ := w.call("POST", "/api/logout", token, "", headers...); status != 200 && status != 204 {
+			t.Errorf("%v: %d", headers, status)
+		}
+		if status, _, _ := w.call("GET", "/api/me", token, ""); status != 401 {
+			t.Errorf("%v: the login is alive", headers)
+		}
+	}
+}
+
+func TestHalfALoginsTokenIsAnsweredLikeNone_I02(t *testing.T) {
+	w := found(t)
+	_, a, _ := w.call("POST", "/api/login", "", `{"username":"alice","password":"`+password+`"}`)
+	_, _, nobody := w.call("GET", "/api/me", "", "")
+	_, _, half := w.call("GET", "/api/me", a["token"].(string), "")
+	for name := range half {
+		if name != "X-Request-Id" && fmt.Sprint(half[name]) != fmt.Sprint(nobody[name]) {
+			t.Errorf("%s: %v, without a token %v", name, half[name], nobody[name])
+		}
+	}
+}
+
+func TestACodePageSaysWhenNothingWasSent(t *testing.T) {
+	w := found(t)
+	first, second := w.browser(), w.browser()
+	for _, b := range []*browserClient{first, second} {
+		b.get("/login")
+		b.want(b.post("/login", "username", "carol", "password", password), 303, "/login/verify")
+	}
+	second.get("/login/verify")
+	if !strings.Contains(second.page, "No code has been sent for this login yet. You can have one sent in 30 seconds.") {
+		t.Error(style.ReplaceAllString(second.page, ""))
+	}
+	first.get("/login/verify")
+	if strings.Contains(first.page, "No code has been sent") {
+		t.Error("a code was sent here")
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -359,11 +358,7 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 		b.page(v, status, pageCode, view)
 	case atFresh:
 		view.Action, view.Change, view.Strong = p.Fresh, a.change, a.strong
-		methods := a.stepUp.Methods
-		if a.strong {
-			methods = slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == methodRecovery })
-		}
-		b.prompt(&view, p.Fresh, a.stepUp.Prompt, methods)
+		b.prompt(&view, p.Fresh, a.stepUp.Prompt, a.stepUp.Methods)
 		b.page(v, status, pageFresh, view)
 	case atSecurity:
 		page := *a.view

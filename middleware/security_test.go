@@ -244,6 +244,16 @@ func TestRemovingAsksForAnotherFactorThanARecoveryCode_I14(t *testing.T) {
 	b.want(b.get(b.at), 200, "")
 	b.says(`action="/account/security/remove"`)
 
+	// Nor do new recovery codes come of one.
+	d := w.browser().byRecovery(codes[2])
+	d.want(d.get(security+"/recovery-codes"), 200, "")
+	d.says("Before you change anything")
+	d.silent(`action="/account/security/recovery-codes"`)
+	d.get("/login/fresh?next=" + queryOf(security+"/recovery-codes"))
+	d.want(d.post("/login/fresh", "password", password, "next", security+"/recovery-codes"), 303, "/login/fresh?next="+queryOf(security+"/recovery-codes"))
+	d.want(d.get(d.at), 200, "")
+	d.says("A recovery code is not enough")
+
 	// I-14: with the password asked again, a recovery code may add.
 	c := w.browser().byRecovery(codes[1])
 	c.Clock.Advance(time.Second)
@@ -559,6 +569,45 @@ func TestTheAddressOfTheStepUpPageWeakensNothing(t *testing.T) {
 	}
 }
 
+func TestThePasswordAloneMakesNobodyFresh(t *testing.T) {
+	b := home(t).browser().login()
+	b.Clock.Advance(6 * time.Minute)
+	b.get("/login/fresh?next=/account/transfer")
+	token := b.cookies[sessionCookie]
+	b.want(b.post("/login/fresh", "password", password, "next", "/account/transfer"), 400, "")
+	if b.cookies[sessionCookie] != token {
+		t.Error("the login went on under another token")
+	}
+	// With the address of a change it is asked for, and still no second factor.
+	b.want(b.post("/login/fresh", "password", password, "next", security+"/totp"), 303, "/login/fresh?next=%2Faccount%2Fsecurity%2Ftotp")
+	b.want(b.get("/account/transfer"), 303, "/login/fresh?next=%2Faccount%2Ftransfer")
+}
+
+// Whatever was asked for last, and however the browser came here.
+func TestWhereARecoveryCodeIsNotEnoughNoneIsAskedFor_I14(t *testing.T) {
+	w := home(t)
+	codes := w.browser().withCodes()
+	b := w.browser().byRecovery(codes[0])
+	const page = security + "/recovery-codes"
+	b.get("/login/fresh?next=" + queryOf(page))
+	b.want(b.post("/login/fresh", "password", password, "next", page), 303, "/login/fresh?next="+queryOf(page))
+	b.get("/login/fresh")
+	b.want(b.post("/login/fresh", "method", "recovery", "next", "/account/transfer"), 303, "/login/fresh?next=%2Faccount%2Ftransfer&method=recovery")
+	b.want(b.get(b.at), 200, "")
+	b.says("recovery codes that you kept")
+	for _, from := range []string{"cross-site", "none"} {
+		r := httptest.NewRequest("GET", site+"/login/fresh?next="+queryOf(page), nil)
+		r.RequestURI = "/login/fresh?next=" + queryOf(page)
+		r.Header.Set("Sec-Fetch-Site", from)
+		b.want(b.send(r), 200, "")
+		b.says("A recovery code is not enough", "Open your authenticator app")
+		b.silent("Use a recovery code", "recovery codes that you kept")
+	}
+	b.want(b.post("/login/fresh", "method", "totp", "code", "nonsense", "next", page), 400, "")
+	b.says("Open your authenticator app")
+	b.silent("Use a recovery code")
+}
+
 func TestAFirstFactorOfTheAppsOwnIsRepeatedByALogin(t *testing.T) {
 	w := home(t)
 	b := w.browser()
@@ -645,6 +694,15 @@ func TestEverySecurityPostNeedsItsToken_I24(t *testing.T) {
 	b.want(b.post("/fresh/account/security/rename", "id", b.idOf("phone"), "name", "renamed"), 303, security+"/totp")
 	b.get(security + "/totp")
 	b.says("renamed")
+	// A field that is there twice is still refused when a guard outside has parsed the form.
+	form := url.Values{"csrf_token": {between(t, b.page, `name="csrf_token" value="`, `"`)}, "id": {b.idOf("renamed"), "x"}, "name": {"twice"}}
+	r := httptest.NewRequest("POST", site+"/fresh/account/security/rename", strings.NewReader(form.Encode()))
+	r.RequestURI = "/fresh/account/security/rename"
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", site)
+	b.want(b.send(r), 400, "")
+	b.get(security + "/totp")
+	b.silent("twice")
 }
 
 // Bad input gets the page again with a message, and does nothing.

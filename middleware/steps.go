@@ -151,8 +151,6 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		}
 		a.stepUp = askPassword
 		return a
-	case to.strong && method == methodRecovery:
-		method = ""
 	}
 	var err error
 	if broughtHere(v.r) {
@@ -166,15 +164,32 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		refused.stepUp = a.stepUp
 		return g.withStepUp(v, refused, to)
 	}
-	if a.strong && a.stepUp.Prompt.Method == methodRecovery {
-		for _, m := range a.stepUp.Methods {
-			if m != methodRecovery {
-				return g.askFresh(v, m, to)
-			}
-		}
+	if !a.strong {
+		return a
+	}
+	chosen := a.stepUp.Prompt.Method
+	if a.stepUp = withoutRecovery(a.stepUp); len(a.stepUp.Methods) == 0 {
 		return answer{problem: notAllowed} // nothing else is left
 	}
+	if chosen == methodRecovery && !broughtHere(v.r) {
+		other, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, a.stepUp.Prompt.Method)
+		if err != nil {
+			refused := g.explain(v.parent, err, atFresh)
+			refused.stepUp = other
+			return g.withStepUp(v, refused, to)
+		}
+		a.stepUp = withoutRecovery(other)
+	}
 	return a
+}
+
+// withoutRecovery is what there is to ask where a recovery code is not enough.
+func withoutRecovery(p challenge.StepUpPrompt) challenge.StepUpPrompt {
+	p.Methods = slices.DeleteFunc(slices.Clone(p.Methods), func(m string) bool { return m == methodRecovery })
+	if p.Prompt.Method == methodRecovery {
+		p.Prompt = challenge.Prompt{Method: first(p.Methods)}
+	}
+	return p
 }
 
 // broughtHere reports whether a page of another site made the browser come here.
@@ -195,17 +210,19 @@ func (g *Group) withStepUp(v *visit, a answer, to goal) answer {
 	if to.password && staysOnPage(a.problem) {
 		a.stepUp = askPassword
 	}
-	if len(a.stepUp.Methods) > 0 || !staysOnPage(a.problem) {
-		return a
-	}
-	prompt, err := g.logins.StepUpMethods(v.parent, v.client(), v.session)
-	if err != nil {
-		return g.explain(v.parent, err, atFresh)
-	}
-	if a.stepUp = prompt; prompt.Prompt.Method == methodPasskey && !g.poses(prompt.Prompt) { // a wrong answer takes the challenge
-		if prompt, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey); err == nil {
-			a.stepUp = prompt
+	if len(a.stepUp.Methods) == 0 && staysOnPage(a.problem) {
+		var err error
+		if a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session); err != nil {
+			return g.explain(v.parent, err, atFresh)
 		}
+		if p := a.stepUp.Prompt; p.Method == methodPasskey && !g.poses(p) { // a wrong answer takes the challenge
+			if again, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey); err == nil {
+				a.stepUp = again
+			}
+		}
+	}
+	if a.strong {
+		a.stepUp = withoutRecovery(a.stepUp)
 	}
 	return a
 }

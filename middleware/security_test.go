@@ -253,6 +253,8 @@ func TestRemovingAsksForAnotherFactorThanARecoveryCode_I14(t *testing.T) {
 	d.want(d.post("/login/fresh", "password", password, "next", security+"/recovery-codes"), 303, "/login/fresh?next="+queryOf(security+"/recovery-codes"))
 	d.want(d.get(d.at), 200, "")
 	d.says("A recovery code is not enough")
+	d.get(security + "/recovery-codes")
+	d.silent(`action="/account/security/recovery-codes"`)
 
 	// I-14: with the password asked again, a recovery code may add.
 	c := w.browser().byRecovery(codes[1])
@@ -395,6 +397,9 @@ func TestWhatIsTypedIsKeptBesideTheMessage(t *testing.T) {
 	b.want(b.post(security+"/rename", "id", id, "name", strings.Repeat("n", 65)), 400, "")
 	b.says(strings.Repeat("n", 65), "at most 64", `id="name-`+id+`"`)
 	b.want(b.post(security+"/rename", "id", id, "name", " work phone "), 303, security+"/totp")
+	b.get(security + "/totp")
+	b.says("Authenticator app: work phone<")
+	b.want(b.post(security+"/rename", "id", id), 400, "") // no name is not an empty one
 	b.get(security + "/totp")
 	b.says("Authenticator app: work phone<")
 	b.want(b.post(security+"/rename", "id", id, "name", ""), 303, security+"/totp")
@@ -599,7 +604,11 @@ func TestWhereARecoveryCodeIsNotEnoughNoneIsAskedFor_I14(t *testing.T) {
 		r := httptest.NewRequest("GET", site+"/login/fresh?next="+queryOf(page), nil)
 		r.RequestURI = "/login/fresh?next=" + queryOf(page)
 		r.Header.Set("Sec-Fetch-Site", from)
+		b.Audit.Take()
 		b.want(b.send(r), 200, "")
+		if n := b.Audit.Count(audit.CodeCreated); from == "cross-site" && n != 0 {
+			t.Error("another site has made a code")
+		}
 		b.says("A recovery code is not enough", "Open your authenticator app")
 		b.silent("Use a recovery code", "recovery codes that you kept")
 	}

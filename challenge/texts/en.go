@@ -191,7 +191,6 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityFactors:       "Your second steps",
 	SecurityNone:          "Nothing is set up here yet.",
 	SecurityOwn:           "A code can go to the address or number that your account has by itself.",
-	SecurityNameless:      "Without a name",
 	SecurityAdded:         "Added {time}",
 	SecurityDisabled:      "Switched off after too many wrong codes. Remove it and set it up again, or ask your administrator.",
 	SecurityAdd:           "Add a second step",

@@ -175,7 +175,6 @@ const (
 	SecurityFactors       Key = "security.factors" // heading of a list
 	SecurityNone          Key = "security.none"
 	SecurityOwn           Key = "security.own"
-	SecurityNameless      Key = "security.nameless"
 	SecurityAdded         Key = "security.added" // {time}
 	SecurityDisabled      Key = "security.disabled"
 	SecurityAdd           Key = "security.add" // heading

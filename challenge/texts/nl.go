@@ -191,7 +191,6 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityFactors:       "Je tweede stappen",
 	SecurityNone:          "Hier is nog niets ingesteld.",
 	SecurityOwn:           "Een code kan gaan naar het adres of nummer dat bij je account hoort.",
-	SecurityNameless:      "Zonder naam",
 	SecurityAdded:         "Toegevoegd {time}",
 	SecurityDisabled:      "Uitgeschakeld na te veel verkeerde codes. Verwijder hem en stel hem opnieuw in, of vraag het aan je beheerder.",
 	SecurityAdd:           "Voeg een tweede stap toe",

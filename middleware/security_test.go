@@ -246,6 +246,7 @@ func TestRemovingAsksForAnotherFactorThanARecoveryCode_I14(t *testing.T) {
 
 	// Nor do new recovery codes come of one.
 	d := w.browser().byRecovery(codes[2])
+	d.Clock.Advance(time.Second)
 	d.want(d.get(security+"/recovery-codes"), 200, "")
 	d.says("Before you change anything")
 	d.silent(`action="/account/security/recovery-codes"`)

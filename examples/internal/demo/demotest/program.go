@@ -40,7 +40,7 @@ func refusedFlags(t *testing.T, program string) {
 		{"-outbox", filepath.Dir(short)}, {"-audit", filepath.Join(short, "x")}, {"-audit-format", "xml"},
 		{"-max-password-guesses", "-1"}, {"-max-code-guesses", "-1"}, {"-max-code-guesses", "101"}, {"-max-code-guesses", "many"},
 		{"-block-for", "-1s"}, {"-code-ttl", "-1s"}, {"-code-ttl", "11m"}, {"-pending-ttl", "-1s"}, {"-pending-ttl", "1h"}, {"-resend-after", "-1s"},
-		{"-block-for", "5"}, {"-login-rate", "-1"}, {"-login-rate", "10001"}, {"-trusted-proxies", "10.0.0.1"}, {"-trusted-proxies", "10.0.0.0/33"},
+		{"-block-for", "5"}, {"-login-rate", "-1"}, {"-login-rate", "1000000001"}, {"-trusted-proxies", "10.0.0.1"}, {"-trusted-proxies", "10.0.0.0/33"},
 		{"-smtp", "http://mail.example"}, {"-smtp", "smtp://login:hidden@mail.example:99999"}, {"-nonsense"}, {"extra"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // else it would serve until the end of days

@@ -3,6 +3,7 @@
 package demotest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -24,8 +25,10 @@ import (
 // serverPassword is that of every server here; nothing that a process writes may hold it.
 const serverPassword = "open-sesame-7f3a"
 
-// RunShared builds the example in the current directory and runs it as two processes on one store of each kind.
-func RunShared(t *testing.T, kinds ...string) {
+// RunShared builds the example in the current directory and runs it as two processes on one store of each kind. of is
+// the example's own wiring.
+func RunShared(t *testing.T, of build, kinds ...string) {
+	t.Run("denies while the disk is full, and goes on by itself", func(t *testing.T) { t.Parallel(); diskFull(t, of) })
 	program := filepath.Join(t.TempDir(), "example")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -217,7 +220,9 @@ func tellShared(t *testing.T, program, store string) {
 		later.expect(a, http.StatusTooManyRequests, "") // I-20: no counter falls back to zero
 	})
 	t.Run("another key is refused", func(t *testing.T) {
-		out, err := exec.Command(program, "-addr", "127.0.0.1:0", "-store", store, "-key", filepath.Join(t.TempDir(), "key")).CombinedOutput()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, program, "-addr", "127.0.0.1:0", "-store", store, "-key", filepath.Join(t.TempDir(), "key")).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "another key") {
 			t.Errorf("%v: %s", err, out)
 		}

@@ -5,6 +5,7 @@ package demotest
 import "testing"
 
 // RunShared runs two processes on one store of each kind, on Linux.
-func RunShared(t *testing.T, kinds ...string) {
-	t.Skip("the servers are started on Linux only: nothing was tried on a shared store")
+func RunShared(t *testing.T, of build, kinds ...string) {
+	t.Run("denies while the disk is full, and goes on by itself", func(t *testing.T) { t.Parallel(); diskFull(t, of) })
+	t.Skip("the processes are started on Linux only: nothing was tried on a shared store")
 }

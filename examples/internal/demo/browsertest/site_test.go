@@ -26,6 +26,7 @@ const (
 type site struct {
 	url      string
 	outbox   string
+	audit    string
 	recovery []string // alice's recovery codes, as they were printed
 }
 
@@ -37,8 +38,9 @@ func start(t *testing.T, flags ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{outbox: filepath.Join(t.TempDir(), "outbox")}
-	cmd := exec.Command(path, append([]string{"-addr", "localhost:0", "-outbox", s.outbox, "-audit", os.DevNull, "-login-rate", "1000", "-resend-after", "0s"}, flags...)...)
+	dir := t.TempDir()
+	s := &site{outbox: filepath.Join(dir, "outbox"), audit: filepath.Join(dir, "audit")}
+	cmd := exec.Command(path, append([]string{"-addr", "localhost:0", "-outbox", s.outbox, "-audit", s.audit, "-login-rate", "1000", "-resend-after", "0s"}, flags...)...)
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -123,4 +125,14 @@ func other(codes ...string) string {
 			return code
 		}
 	}
+}
+
+// events are the audit lines up to now.
+func (s *site) events(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(s.audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -31,7 +31,11 @@ func (s *site) visit(t *testing.T) *visitor {
 	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
 	v := &visitor{s, t, tab}
-	v.do(nil) // the first use makes the tab, whose life must not end with the patience of a step
+	// The first use makes the tab, whose life must not end with the patience of a step. Devices answer only a page that has
+	// the focus, and all visitors have theirs at once.
+	if _, err := chromedp.Call(tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
 	return v
 }
 
@@ -53,12 +57,6 @@ func (v *visitor) scripts(on bool) {
 // do runs a step, which may wait for something on the page.
 func (v *visitor) do(step chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
-	if step == nil {
-		if err := chromedp.Do(v.tab); err != nil {
-			v.t.Fatal(err)
-		}
-		return
-	}
 	ask(v, step)
 }
 

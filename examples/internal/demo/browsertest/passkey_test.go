@@ -56,6 +56,12 @@ func change[P any](r *reader, command cdp.Command[P, cdp.Empty], params P) {
 	}
 }
 
+// lose takes the passkeys from the device.
+func (r *reader) lose() {
+	r.t.Helper()
+	change(r, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: r.id})
+}
+
 // enrol adds a passkey to the account that is logged in.
 func (v *visitor) enrol(name string) {
 	v.t.Helper()
@@ -160,7 +166,7 @@ func TestAPasskeyThatIsRefusedByItsOwnerSaysSo(t *testing.T) {
 	v.logOut()
 	v.asked("alice")
 
-	change(device, webauthn.RemoveCredential, webauthn.RemoveCredentialParams{AuthenticatorID: device.id, CredentialID: device.keys()[0].CredentialID})
+	device.lose()
 	v.do(chromedp.Click(chromedp.CSS("[data-passkey-start]")))
 	v.says("That was cancelled or took too long. Try again.")
 	if !v.has("[data-passkey-start]:focus") {

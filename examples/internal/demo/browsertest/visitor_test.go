@@ -17,8 +17,9 @@ import (
 // visitor is a person with a browser of their own: cookies, cache and one tab.
 type visitor struct {
 	*site
-	t   *testing.T
-	tab context.Context
+	t          *testing.T
+	tab        context.Context
+	scriptless bool
 }
 
 // visit opens a browser with nothing in it.
@@ -30,7 +31,7 @@ func (s *site) visit(t *testing.T) *visitor {
 	}
 	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
-	v := &visitor{s, t, tab}
+	v := &visitor{site: s, t: t, tab: tab}
 	// The first use makes the tab, whose life must not end with the patience of a step. Devices answer only a page that has
 	// the focus, and all visitors have theirs at once.
 	if _, err := chromedp.Call(tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
@@ -47,8 +48,10 @@ func (s *site) withoutScripts(t *testing.T) *visitor {
 	return v
 }
 
+// scripts switches JavaScript on or off, for the pages that are loaded from now on.
 func (v *visitor) scripts(on bool) {
 	v.t.Helper()
+	v.scriptless = !on
 	if _, err := chromedp.Call(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}); err != nil {
 		v.t.Fatal(err)
 	}

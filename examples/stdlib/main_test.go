@@ -10,4 +10,6 @@ func TestVisitors(t *testing.T) { demotest.Run(t, site) }
 
 func TestProgram(t *testing.T) { demotest.RunProgram(t) }
 
-func TestSharedStores(t *testing.T) { demotest.RunShared(t, site, "sqlite", "redis", "postgres", "mysql") }
+func TestSharedStores(t *testing.T) {
+	demotest.RunShared(t, site, "sqlite", "redis", "postgres", "mysql")
+}

@@ -322,18 +322,11 @@ func redis(t testing.TB) *server {
 			"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 	}
 	say := func(command, want string) error {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
-		if err != nil {
-			return err
+		got, err := askRedis(addr, command)
+		if err == nil && got != want {
+			err = fmt.Errorf("%s: %q", command, got)
 		}
-		defer func() { _ = c.Close() }()
-		_ = c.SetDeadline(time.Now().Add(time.Second))
-		_, _ = fmt.Fprintf(c, "AUTH %s\r\n%s\r\n", serverPassword, command)
-		got := make([]byte, len("+OK\r\n"+want))
-		if _, err := io.ReadFull(c, got); err != nil || string(got) != "+OK\r\n"+want {
-			return fmt.Errorf("%q, %v", got, err)
-		}
-		return nil
+		return err
 	}
 	s.ready, s.port = func(context.Context) error { return say("PING", "+PONG\r\n") }, port
 	s.words.password, s.words.right = "wrongpass", "noperm"
@@ -353,4 +346,23 @@ func redis(t testing.TB) *server {
 		}
 	}
 	return s
+}
+
+// askRedis sends one command and returns the first 4 KiB of what comes back.
+func askRedis(addr, command string) (string, error) {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	const welcome = "+OK\r\n"
+	_, _ = fmt.Fprintf(c, "AUTH %s\r\n", serverPassword)
+	got := make([]byte, 4<<10)
+	if n, err := io.ReadFull(c, got[:len(welcome)]); err != nil || string(got[:n]) != welcome {
+		return "", fmt.Errorf("%q, %v", got[:n], err)
+	}
+	_, _ = fmt.Fprintf(c, "%s\r\n", command)
+	n, err := c.Read(got)
+	return string(got[:n]), err
 }

@@ -305,7 +305,7 @@ func (s *site) mentions(a answer, words ...string) {
 }
 
 // totp computes RFC 6238 for a secret in base32: SHA-1, 30 seconds, 6 digits.
-func totp(t *testing.T, secret string, at time.Time) string {
+func totp(t testing.TB, secret string, at time.Time) string {
 	t.Helper()
 	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ReplaceAll(secret, " ", ""))
 	if err != nil {

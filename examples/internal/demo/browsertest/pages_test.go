@@ -16,12 +16,11 @@ import (
 type inspector struct {
 	axe      string // the source of axe-core; empty: not installed
 	pictures string // the directory for screenshots; empty: none
-	seen     map[string]bool
 }
 
 func newInspector(t *testing.T) *inspector {
 	t.Helper()
-	i := &inspector{pictures: os.Getenv("SCREENSHOTS"), seen: map[string]bool{}}
+	i := &inspector{pictures: os.Getenv("SCREENSHOTS")}
 	if i.pictures != "" {
 		if err := os.MkdirAll(i.pictures, 0o755); err != nil {
 			t.Fatal(err)
@@ -45,24 +44,20 @@ const (
 
 const noAxe = "the pages were loaded and measured, but not inspected: AXE_CORE does not name axe.min.js of the npm package axe-core"
 
+// ways to look at a page.
+var ways = []struct {
+	name, scheme string
+	width        int64
+	inspect      bool // colours do not depend on the width: two of the four say it all
+}{{"light", "light", wide, true}, {"dark", "dark", wide, false}, {"narrow", "light", narrow, false}, {"narrow-dark", "dark", narrow, true}}
+
 // look inspects the page that the visitor sees, in light and dark and on a narrow screen.
 func (i *inspector) look(v *visitor, name string) {
 	v.t.Helper()
-	if i.seen[name] {
-		v.t.Fatalf("two pages are called %q", name)
-	}
-	i.seen[name] = true
-	scriptless := v.scriptless
-	v.scripts(true) // axe waits for itself; the page has been loaded, so its own scripts do not begin by this
-	loaded := false
-	for _, as := range []struct {
-		name, scheme string
-		width        int64
-	}{{"light", "light", wide}, {"dark", "dark", wide}, {"narrow", "light", narrow}, {"narrow-dark", "dark", narrow}} {
+	for _, as := range ways {
 		v.screen(as.scheme, as.width)
-		at := name + ", " + as.name
 		if !v.fits(as.width) {
-			v.t.Errorf("%s: it takes scrolling to the side to see all of %s", at, js[string](v, beyond))
+			v.t.Errorf("%s, %s: it takes scrolling to the side to see all of %s", name, as.name, js[string](v, beyond))
 		}
 		if i.pictures != "" {
 			picture := ask(v, chromedp.FullScreenshot(100))
@@ -70,32 +65,42 @@ func (i *inspector) look(v *visitor, name string) {
 				v.t.Fatal(err)
 			}
 		}
-		if i.axe == "" {
+	}
+	if i.axe != "" {
+		i.inspect(v, name)
+	}
+	v.screen("light", wide)
+}
+
+// inspect reports whatever axe-core has against the page.
+func (i *inspector) inspect(v *visitor, name string) {
+	v.t.Helper()
+	scriptless := v.scriptless
+	v.scripts(true) // axe waits for itself; the page is loaded, and its own scripts do not begin by this
+	v.do(chromedp.Evaluate[chromedp.Void](i.axe))
+	for _, as := range ways {
+		if !as.inspect {
 			continue
 		}
-		if !loaded {
-			v.do(chromedp.Evaluate[chromedp.Void](i.axe))
-			loaded = true
-		}
+		v.screen(as.scheme, as.width)
 		for _, f := range v.findings() {
-			v.t.Errorf("%s: axe-core %s (%s): %s", at, f.ID, f.Impact, f.Help)
+			v.t.Errorf("%s, %s: axe-core %s (%s): %s", name, as.name, f.ID, f.Impact, f.Help)
 			for _, n := range f.Nodes {
 				v.t.Errorf("    %s\n    %s", n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", "\n    "))
 			}
 		}
 	}
-	v.screen("light", wide)
 	v.scripts(!scriptless)
 }
+
+// beyond names the elements that reach over the right edge.
+const beyond = `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.outerHTML.slice(0, 80)).join("; ")`
 
 // fits reports whether nothing of the page lies beyond the edge of the screen.
 func (v *visitor) fits(width int64) bool {
 	v.t.Helper()
 	return js[int64](v, `document.documentElement.scrollWidth`) <= width
 }
-
-// beyond names the elements that reach beyond the right edge.
-const beyond = `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.outerHTML.slice(0, 80)).join("; ")`
 
 func (v *visitor) screen(scheme string, width int64) {
 	v.t.Helper()
@@ -125,7 +130,7 @@ func (v *visitor) findings() (list []finding) {
 }
 
 func TestEveryPageIsForEverybody(t *testing.T) {
-	i := newInspector(t)
+	t.Parallel()
 	for _, tour := range []struct {
 		name string
 		walk func(*inspector, *visitor)
@@ -133,19 +138,19 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		{"without scripts", tourLogins}, {"the security pages", tourSecurity}, {"passkeys", tourPasskeys}, {"refusals", tourRefusals},
 	} {
 		t.Run(tour.name, func(t *testing.T) {
+			t.Parallel()
+			i := newInspector(t)
 			s := start(t, "-max-password-guesses", "2", "-max-code-guesses", "2")
 			tour.walk(i, s.visit(t))
+			if i.axe == "" && !t.Failed() {
+				missing(t, noAxe)
+			}
 		})
-	}
-	if t.Failed() {
-		return
-	}
-	if i.axe == "" {
-		missing(t, noAxe)
 	}
 }
 
 func TestTheInspectorSeesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	i := newInspector(t)
 	v := start(t).visit(t)
 	v.open("/")

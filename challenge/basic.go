@@ -69,7 +69,7 @@ func (l *Logins) Basic(ctx context.Context, c Client, in BasicInput) (*Login, er
 		if err != nil {
 			return nil, err
 		}
-		login := l.newLogin(c, f.account, []Method{{methodPassword, l.now()}}, deviceID{}, time.Time{})
+		login := l.newLogin(c, f.account, []Method{{methodPassword, l.now()}}, deviceID{}, "", time.Time{})
 		login.Service = true
 		return &login, nil
 	}
@@ -218,12 +218,14 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		return nil, err
 	}
 	now := l.now()
-	login := l.newLogin(c, a, []Method{{methodPassword, now}, {method, now}}, f.device, now)
+	login := l.newLogin(c, a, []Method{{methodPassword, now}, {method, now}}, f.device, "", now)
 	if !v.satisfied(login.Methods, true) {
+		try.settle(ctx, false)
 		return nil, l.refuseCode(ctx, c, a, errPolicy.Error())
 	}
 	p := &promotion{l: l, account: a, proof: proof}
 	if err := p.useUp(ctx); err != nil {
+		try.settle(ctx, false)
 		return nil, l.lost(ctx, c, a, err)
 	}
 	if _, err := l.apply(ctx, accountKey(a.ID), accept{epoch: f.epoch, device: f.device, proof: proofUsed{proof.Authenticator, proof.Step, try.charged}}); err != nil {
@@ -237,6 +239,9 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 	err = l.Record(ctx, event(audit.CodeValidated, audit.Success, c, a, method, "one request"))
 	if err == nil {
 		err = l.Record(ctx, event(audit.CredentialUsed, audit.Success, c, a, "basic", ""))
+	}
+	if err == nil && method == recoveryName {
+		err = l.recoveryUsed(ctx, c, a)
 	}
 	if err != nil {
 		return nil, err

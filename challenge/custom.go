@@ -284,8 +284,12 @@ func (c *CustomCheck) Available(a *Attempt) (ok bool) {
 // validated asks an app's validation. An error beside OK refuses.
 func validated(ctx context.Context, a *Attempt, method string, validate func(context.Context, CustomAttempt, string) (CustomVerdict, error), answer []byte) (Proof, error) {
 	v, err := validate(ctx, customAttempt(a), string(answer))
-	if err != nil {
-		return Proof{}, fmt.Errorf("challenge: %s: validating: %w", method, err)
+	switch {
+	case errors.Is(err, ErrWrongCode):
+		return Proof{}, ErrWrongCode
+	case err != nil:
+		// Not wrapped: an error of this package would say that nothing was compared, and the guess be given back.
+		return Proof{}, fmt.Errorf("challenge: %s: validating: %v", method, err)
 	}
 	a.Info = v.Info
 	if !v.OK {

@@ -27,7 +27,8 @@ type Factor interface {
 	// code that nobody knows, and lets a fallback try.
 	Begin(ctx context.Context, a *Attempt) error
 	// Verify compares the answer. It returns ErrWrongCode, ErrReplayed, ErrNoCode or ErrCodeExpired (wrapped or not) for
-	// what a person can mend, any other error for a failure of its own; both deny.
+	// what a person can mend, any other error for a failure of its own; both deny. ErrNoCode and ErrCodeExpired give the
+	// guess back: they may be returned only when nothing was compared.
 	Verify(ctx context.Context, a *Attempt, answer []byte) (Proof, error)
 }
 

@@ -49,8 +49,8 @@ type FirstFactor struct {
 // Enter is the one way in for first factors other than a password (I-06). It ends in a pending login, unless the policy
 // says that the first factor is enough.
 func (l *Logins) Enter(ctx context.Context, c Client, from *Session, slot Slot, accountID string, f FirstFactor) (Outcome, error) {
-	if !methodName.MatchString(f.Method) {
-		return Outcome{}, errors.New("challenge: FirstFactor.Method must be 1 to 32 lower-case letters, digits and hyphens")
+	if !methodName.MatchString(f.Method) || f.Method == methodPassword || f.Method == methodTrusted || l.factor(f.Method) != nil {
+		return Outcome{}, errors.New("challenge: FirstFactor.Method must be 1 to 32 lower-case letters, digits and hyphens, and not the name of a second factor")
 	}
 	rec, err := l.peek(ctx, accountKey(accountID))
 	if err != nil {

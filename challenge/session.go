@@ -176,11 +176,12 @@ type Login struct {
 	UserAgent    string
 	Service      bool // a service account, for this one request
 
-	id     recordID
-	epoch  epoch
-	device deviceID
-	prompt *Prompt    // of a step-up; nil without one
-	enrol  *enrolling // an authenticator that is being enrolled; nil without one
+	id      recordID
+	epoch   epoch
+	device  deviceID
+	channel string     // of the first factor: it counts for no step-up either (I-06)
+	prompt  *Prompt    // of a step-up; nil without one
+	enrol   *enrolling // an authenticator that is being enrolled; nil without one
 }
 
 // enrolling is an authenticator that waits for its first right answer in a finished login.
@@ -375,6 +376,7 @@ func (s *Session) encode() []byte {
 		e.fixed(l.device[:])
 		encodeAddr(&e, l.Addr)
 		e.string(l.UserAgent)
+		e.string(l.channel)
 		encodePrompt(&e, l.prompt)
 		if l.enrol == nil {
 			e.string("")
@@ -442,6 +444,7 @@ func (s *Session) decode(raw []byte) error {
 		l.device = d.id()
 		l.Addr = decodeAddr(&d)
 		l.UserAgent = d.string()
+		l.channel = d.string()
 		l.prompt = decodePrompt(&d)
 		if id := d.string(); id != "" {
 			l.enrol = &enrolling{id: id}

@@ -39,7 +39,7 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 		}
 		return nil, subject{}, nil, ErrEnded
 	}
-	sub, err := l.subject(ctx, c, a, rec, login.device, PurposeStepUp, "")
+	sub, err := l.subject(ctx, c, a, rec, login.device, PurposeStepUp, login.channel)
 	if err != nil {
 		return nil, subject{}, nil, err
 	}
@@ -186,7 +186,11 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 		}
 		return Outcome{}, err
 	}
-	if err := l.Record(ctx, event(audit.SteppedUp, audit.Success, c, sub.account, method, "")); err != nil {
+	err = l.Record(ctx, event(audit.SteppedUp, audit.Success, c, sub.account, method, ""))
+	if err == nil && method == recoveryName {
+		err = l.recoveryUsed(ctx, c, sub.account)
+	}
+	if err != nil {
 		return Outcome{}, errors.Join(err, l.endLogin(ctx, out.Session)) // AuditRequired: nobody gets the new token, and the old one is dead
 	}
 	out.Notice = notice

@@ -29,7 +29,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 		}
 		return l.promote(ctx, c, &promotion{
 			slot: slot, account: a, record: &rec, data: data, bind: bind{epoch: f.epoch, device: f.device},
-			login: l.newLogin(c, a, f.methods, f.device, time.Time{}),
+			login: l.newLogin(c, a, f.methods, f.device, f.channel, time.Time{}),
 		}, next)
 	}
 	s, err := l.subject(ctx, c, a, rec, f.device, PurposeLogin, f.channel)
@@ -284,9 +284,10 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	now := l.now()
 	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof, compared: true, record: &sub.record,
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
-		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, now),
+		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, p.channel, now),
 	}
 	if !v.satisfied(pr.login.Methods, true) {
+		try.settle(ctx, false)
 		return l.refusePending(ctx, c, s, who, errPolicy)
 	}
 	var codes []string
@@ -352,10 +353,10 @@ func (l *Logins) refusePending(ctx context.Context, c Client, s *Session, a Acco
 		l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", why.Error())))
 }
 
-func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID, fresh time.Time) Login {
+func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID, channel string, fresh time.Time) Login {
 	now := l.now()
 	return Login{UserID: a.ID, Username: a.Name, Methods: methods, SecondFactor: !fresh.IsZero(), Fresh: fresh, Created: now, Seen: now,
-		Expires: now.Add(l.durations.Absolute), Addr: c.Addr, UserAgent: clip(c.UserAgent, 512), device: device}
+		Expires: now.Add(l.durations.Absolute), Addr: c.Addr, UserAgent: clip(c.UserAgent, 512), device: device, channel: channel}
 }
 
 // promote runs the protocol and tells everybody who has to know.
@@ -398,7 +399,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, ""))
 	}
 	if err == nil && method == recoveryName {
-		err = l.Record(ctx, event(audit.RecoveryCodeUsed, audit.Success, c, p.account, method, ""))
+		err = l.recoveryUsed(ctx, c, p.account)
 	}
 	if err == nil && p.confirm != nil {
 		err = l.Record(ctx, event(audit.FactorEnrolled, audit.Success, c, p.account, method, "during login"))
@@ -412,16 +413,19 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
 		}
 	}
-	switch {
-	case method == recoveryName:
-		l.notify(c, p.account, noticeRecovery, method)
-	case p.newDevice:
+	if p.newDevice && method != recoveryName { // one mail is enough
 		l.notify(c, p.account, noticeNewDevice, method)
 	}
 	if p.confirm != nil {
 		l.notify(c, p.account, noticeFactorAdded, method)
 	}
 	return Outcome{Session: p.session, Token: p.token, Device: device, Next: next}, nil
+}
+
+// recoveryUsed tells the audit and the person that a recovery code is gone, wherever it was used.
+func (l *Logins) recoveryUsed(ctx context.Context, c Client, a Account) error {
+	l.notify(c, a, noticeRecovery, recoveryName)
+	return l.Record(ctx, event(audit.RecoveryCodeUsed, audit.Success, c, a, recoveryName, ""))
 }
 
 // lost says what became of a promotion that failed, to the audit and to the caller.
@@ -542,9 +546,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	case errors.Is(err, ErrNoCode), errors.Is(err, ErrCodeExpired): // nothing was compared
 		t.settle(ctx, false)
 		return Proof{}, refused(audit.CredentialRefused, "no code", err)
-	case errors.Is(err, ErrWrongCode) && t.consumed(ctx):
-		// The second click of a double click: the first has used the code and the pending login with it (I-03). Nothing that
-		// this request holds can become a login any more, and neither answer would tell it anything.
+	case errors.Is(err, ErrReplayed) && t.consumed(ctx):
+		// The second click of a double click: the first has used the code and the pending login with it (I-03). A wrong code
+		// stays a guess, whatever became of the pending login.
 		t.settle(ctx, false)
 		return Proof{}, refused(audit.NoPendingLogin, "used by another request", ErrNoPending)
 	case errors.Is(err, ErrWrongCode):

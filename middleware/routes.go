@@ -188,6 +188,9 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 			return a
 		}
 	}
+	if !v.commit() { // what the app has put into the session, before the machine takes the session over
+		return answer{problem: unavailable} // which is answered already
+	}
 	return rt.act(g, v, in)
 }
 

@@ -129,6 +129,9 @@ func (g *Group) secure(v *visit, r *http.Request, rt securityRoute, found, first
 		v.handOut()
 		return rt.page(g, v, rt, a)
 	}
+	if !v.commit() {
+		return answer{problem: unavailable}
+	}
 	return rt.act(g, v, rt, in)
 }
 

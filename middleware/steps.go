@@ -392,6 +392,9 @@ func (w *Web) Enter(rw http.ResponseWriter, r *http.Request, accountID string, f
 			return
 		}
 	}
+	if !v.commit() { // what the app has put into the session, before the machine takes the session over
+		return
+	}
 	f.Next = g.follow(f.Next)
 	out, err := g.logins.Enter(r.Context(), v.client(), v.session, g.slot, accountID, f)
 	a := g.after(v, out, err, atLogin)

@@ -285,6 +285,8 @@ func (c *CustomCheck) Available(a *Attempt) (ok bool) {
 func validated(ctx context.Context, a *Attempt, method string, validate func(context.Context, CustomAttempt, string) (CustomVerdict, error), answer []byte) (Proof, error) {
 	v, err := validate(ctx, customAttempt(a), string(answer))
 	switch {
+	case errors.Is(err, ErrReplayed):
+		return Proof{}, ErrReplayed
 	case errors.Is(err, ErrWrongCode):
 		return Proof{}, ErrWrongCode
 	case err != nil:

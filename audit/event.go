@@ -75,6 +75,7 @@ const (
 	FactorRemoved     Name = "second factor removed"
 	FactorDisabled    Name = "second factor disabled"
 	DeviceTrusted     Name = "device trusted"
+	DeviceForgotten   Name = "device forgotten"
 	DeviceDistrusted  Name = "device no longer trusted"
 	FactorImported    Name = "second factor imported"
 	EnrolmentRefused  Name = "enrolment refused"

@@ -37,6 +37,7 @@ var kinds = [...]kind{
 	{FactorRemoved, allFieldsAgent, ecsAccount, ocsfFactorOff, low},
 	{FactorDisabled, allFields, ecsAccount, ocsfFactorOff, medium},
 	{DeviceTrusted, allFieldsAgent, ecsAccount, ocsfOther, low},
+	{DeviceForgotten, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{DeviceDistrusted, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{FactorImported, allFields, ecsAccount, ocsfFactorOn, low},
 	{EnrolmentRefused, allFieldsAgent, ecsAccount, ocsfFactorOn, low},

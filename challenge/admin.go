@@ -42,11 +42,13 @@ func (l *Logins) administered(ctx context.Context, name audit.Name, accountID, a
 }
 
 // ForgetDevices makes all known devices of an account strangers again (I-11).
-func (l *Logins) ForgetDevices(ctx context.Context, accountID string) error {
+func (l *Logins) ForgetDevices(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	_, err := l.apply(ctx, accountKey(accountID), forget{})
-	return err
+	if _, err := l.apply(ctx, accountKey(accountID), forget{}); err != nil {
+		return err
+	}
+	return l.administered(ctx, audit.DeviceForgotten, accountID, actor)
 }
 
 // ResetFactors takes every second factor of an account away, ends its logins and forgets its known devices. The person then
@@ -64,7 +66,11 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 	if err := l.changeEnrolments(ctx, accountID, func([]enrolled) ([]enrolled, error) { return nil, nil }); err != nil {
 		return err
 	}
-	for _, in := range []any{forget{}, free{authenticators: true}} {
+	if err := l.fill(renew[:]); err != nil {
+		return err
+	}
+	// Revoked once more: a login by a factor that was just taken away may have slipped in between.
+	for _, in := range []any{revoke{renew}, forget{}, free{authenticators: true}, drop{}} {
 		if _, err := l.apply(ctx, accountKey(accountID), in); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (e *Email) Check(Site) error { return e.factor().valid() }
 // Begin sends a fresh code. After an error no answer is right.
 func (e *Email) Begin(ctx context.Context, a *Attempt) error { return e.factor().begin(ctx, a) }
 
-// Parse accepts exactly as many ASCII digits as codes have; spaces between them are dropped.
+// Parse accepts exactly as many ASCII digits as codes have.
 func (e *Email) Parse(answer string) ([]byte, bool) { return e.factor().parse(answer) }
 
 // Verify is [Attempt.CheckCode].

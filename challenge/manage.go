@@ -323,6 +323,9 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 		event: event(audit.FactorRemoved, audit.Success, c, sub.account, v.factor, ""),
 	})
 	if err == nil {
+		dctx, cancel := detached(ctx)
+		defer cancel()
+		_, _ = l.apply(dctx, accountKey(sub.account.ID), drop{[]string{id}}) // what is left of it counts for nothing
 		l.notify(c, sub.account, noticeFactorRemoved, v.factor)
 	}
 	return out, err
@@ -403,7 +406,8 @@ type factorChange struct {
 }
 
 // changeSteps are a step-up that ends every other login in the same step, and then the change: a change that cannot be made
-// has logged others out, and one that was made has never left an old login behind.
+// has logged others out, and one that was made has left no login behind that began before it. A login by a factor that is
+// being removed can begin in the instant between; it is in the list of logins, where it can be ended.
 var changeSteps = []protocolStep{
 	{"create", (*promotion).createStepUp},
 	{"step up", (*promotion).bindStepUp},

@@ -33,6 +33,7 @@ func (l *Logins) notify(c Client, a Account, n notice, method string) {
 	}
 	if l.noticesUnderWay.Add(1) > maxNotices {
 		l.noticesUnderWay.Add(-1)
+		_ = l.Record(context.Background(), event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": too many at once"))
 		return
 	}
 	l.noticesDone.Add(1)
@@ -43,8 +44,12 @@ func (l *Logins) notify(c Client, a Account, n notice, method string) {
 		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 		defer cancel()
 		until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, 1, 24 * time.Hour})
-		if err != nil || !until.IsZero() {
+		if err != nil {
+			_ = l.Record(ctx, event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": store failed"))
 			return
+		}
+		if !until.IsZero() {
+			return // one a day is enough
 		}
 		lang := l.texts.Match(a.Language, c.Language)
 		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", c.Addr.String(),

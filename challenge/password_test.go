@@ -386,7 +386,7 @@ func TestI11StrangersCannotLockTheOwnerOut(t *testing.T) {
 	if _, err := from(own, password); !errors.As(err, &blocked) || !blocked.Password || blocked.RetryAfter != 5*time.Minute || !blocked.Until.Equal(h.Clock.Now().Add(5*time.Minute)) {
 		t.Errorf("I-10: a known device is told plainly: %v", err)
 	}
-	if err := h.logins.ForgetDevices(ctx, "3"); err != nil {
+	if err := h.logins.ForgetDevices(ctx, "3", ""); err != nil {
 		t.Fatal(err)
 	}
 	if h.logins.KnownDevice(ctx, "carol", own) {

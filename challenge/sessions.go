@@ -65,8 +65,9 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if _, err := l.apply(ctx, accountKey(login.UserID), logout{recordID(raw)}); err != nil {
-		return err
+	t, err := l.apply(ctx, accountKey(login.UserID), logout{recordID(raw)})
+	if err != nil || len(t.before.logins) == len(t.after.logins) {
+		return err // gone already: nobody has ended anything
 	}
 	reason := "another login of the account"
 	if id == login.ID {
@@ -120,7 +121,7 @@ func (l *Logins) Devices(ctx context.Context, c Client, s *Session) ([]DeviceInf
 }
 
 // ForgetDevice makes one known device a stranger again.
-func (l *Logins) ForgetDevice(ctx context.Context, s *Session, id string) error {
+func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id string) error {
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded
@@ -131,6 +132,8 @@ func (l *Logins) ForgetDevice(ctx context.Context, s *Session, id string) error 
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	_, err = l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)})
-	return err
+	if _, err := l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)}); err != nil {
+		return err
+	}
+	return l.Record(ctx, event(audit.DeviceForgotten, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", ""))
 }

@@ -53,7 +53,7 @@ func (s *SMS) Check(Site) error { return s.factor().valid() }
 // Begin sends a fresh code. After an error no answer is right.
 func (s *SMS) Begin(ctx context.Context, a *Attempt) error { return s.factor().begin(ctx, a) }
 
-// Parse accepts exactly as many ASCII digits as codes have; spaces between them are dropped.
+// Parse accepts exactly as many ASCII digits as codes have.
 func (s *SMS) Parse(answer string) ([]byte, bool) { return s.factor().parse(answer) }
 
 // Verify is [Attempt.CheckCode].

@@ -157,6 +157,7 @@ type (
 
 	block  struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
 	free   struct{ authenticators, everything bool } // by an administrator: guesses (and authenticators; and the block) given back
+	drop   struct{ auth []string } // authenticators that are gone; all but the factors' own entries when nil
 	forget struct{ device deviceID }                 // a known device, or all when zero
 )
 
@@ -371,6 +372,12 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if in.everything {
 			rec.blocked = false
 		}
+		return rec, nil
+
+	case drop:
+		rec.auth = slices.DeleteFunc(slices.Clone(rec.auth), func(a authState) bool {
+			return slices.Contains(in.auth, a.id) || in.auth == nil && len(a.id) == 2*len(recordID{})
+		})
 		return rec, nil
 
 	case forget:

@@ -64,7 +64,7 @@ func (a Algorithm) String() string {
 //
 // A code is accepted in its own step and in the one after (RFC 6238 section 5.2), once: the highest matching step must
 // exceed the last one that the authenticator was used with, on any surface. A code that matches used steps only is
-// [ErrReplayed]. Its answers are exact ASCII digits; spaces between them are ignored.
+// [ErrReplayed]. Its answers are exact ASCII digits.
 //
 // Digits, Period and Algorithm are those of new authenticators; each authenticator keeps what it was enrolled with.
 type TOTP struct {
@@ -115,7 +115,7 @@ func (t *TOTP) valid() error {
 // Begin does nothing: the app on the phone makes the code.
 func (t *TOTP) Begin(context.Context, *Attempt) error { return nil }
 
-// Parse accepts exactly as many ASCII digits as codes have; spaces that people type between them are dropped.
+// Parse accepts exactly as many ASCII digits as codes have.
 func (t *TOTP) Parse(answer string) ([]byte, bool) {
 	code, ok := parseDigits(answer)
 	if !ok || len(code) != t.digits() && !slices.Contains(t.OtherDigits, len(code)) {

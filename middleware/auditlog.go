@@ -50,8 +50,11 @@ func (g *Group) AuditLog(next http.Handler) http.Handler {
 // stands inside a guard or [Group.Sessions], which know who is there.
 func (g *Group) AuditAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := &statusWriter{ResponseWriter: w}
+		s, returned := &statusWriter{ResponseWriter: w}, false
 		defer func() { // also when the handler panics
+			if !returned && s.status == 0 {
+				s.status = http.StatusInternalServerError
+			}
 			c := g.client(r)
 			e := audit.Event{Name: audit.AccessGranted, Outcome: audit.Success, Client: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID,
 				HTTPMethod: r.Method, Path: r.URL.Path, Status: s.status}
@@ -67,6 +70,7 @@ func (g *Group) AuditAccess(next http.Handler) http.Handler {
 			_ = g.logins.Record(context.WithoutCancel(r.Context()), e) // the answer has gone out
 		}()
 		next.ServeHTTP(s, r)
+		returned = true
 	})
 }
 

@@ -36,30 +36,31 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	all, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	back := &reread{Reader: bytes.NewReader(all), Closer: r.Body}
 	switch {
 	case int64(len(all)) > limit:
+		back.Reader = io.MultiReader(bytes.NewReader(all), r.Body)
 		all, err = nil, errTooLarge
 	case err != nil:
+		back.Reader = io.MultiReader(bytes.NewReader(all), failing{err})
 		all, err = nil, errBody
 	}
-	r.Body = &reread{Reader: *bytes.NewReader(all), all: all, err: err, Closer: r.Body}
+	back.all, back.err = all, err
+	r.Body = back
 	return all, err
 }
 
-// reread is a body that was read and put back, or the reason why it was not.
+// reread is a body that was looked at and put back: it reads like the one that came. all is the whole of it, or err why not.
 type reread struct {
-	bytes.Reader
+	io.Reader
 	io.Closer
 	all []byte
 	err error
 }
 
-func (b *reread) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	return b.Reader.Read(p)
-}
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // readForm reads a form of the names given. Fields come from the body only, each at most once (I-24), in UTF-8. It leaves
 // them in r.PostForm, where nosurf looks for its token.

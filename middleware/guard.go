@@ -146,7 +146,9 @@ func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer,
 			return v.turnAway(answer{problem: notAllowed}, "a service account cannot be fresh"), false
 		}
 		return v.turnAway(answer{problem: freshRequired, maxAge: max(0, d.within), next: g.here(r)}, "not fresh"), false
-	case d.factors != nil && !slices.ContainsFunc(v.login.Methods, func(m challenge.Method) bool { return slices.Contains(d.factors, m.Name) }):
+	case d.factors != nil && !slices.ContainsFunc(v.login.Methods, func(m challenge.Method) bool {
+		return slices.Contains(d.factors, m.Name) && !m.At.Before(v.login.Created) // not what a trusted device remembers
+	}):
 		if v.login.Service {
 			return v.turnAway(answer{problem: notAllowed}, "a service account has no factor"), false
 		}

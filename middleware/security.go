@@ -349,9 +349,9 @@ func (g *Group) renewRecoveryCodes(v *visit, rt securityRoute, _ fields) answer 
 func (g *Group) forgetDevice(v *visit, rt securityRoute, in fields) (a answer) {
 	var err error
 	if in["id"] == "all" {
-		err = g.logins.ForgetDevices(v.parent, v.login.UserID)
+		err = g.logins.ForgetDevices(v.parent, v.login.UserID, "")
 	} else {
-		err = g.logins.ForgetDevice(v.parent, v.session, in["id"])
+		err = g.logins.ForgetDevice(v.parent, v.client(), v.session, in["id"])
 	}
 	return g.done(v, rt, err, "/devices")
 }

@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,29 +88,13 @@ func newLimiter(every time.Duration, burst, maxKeys int) (*limiter, error) {
 	return l, nil
 }
 
-// allow takes one token from the bucket of key and reports whether there was one. When there was none,
+// allowBytes takes one token from the bucket of key and reports whether there was one. When there was none,
 // retryAfter is how long it takes until there is, always more than zero; a refused try takes nothing.
 //
 // now should be a monotonic reading; one that is earlier than a reading seen before counts as that one, so
 // that requests which overtake each other gain nothing.
-func (l *limiter) allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
-	return l.take(bucketKey{maphash.String(l.seeds[0], key), maphash.String(l.seeds[1], key)}, now)
-}
-
-// allowBytes is allow for a key that the caller has built in a buffer of its own.
 func (l *limiter) allowBytes(key []byte, now time.Time) (ok bool, retryAfter time.Duration) {
 	return l.take(bucketKey{maphash.Bytes(l.seeds[0], key), maphash.Bytes(l.seeds[1], key)}, now)
-}
-
-// allowAddr is allow for a client's address, counted as limitKey says. All clients without an address share one
-// bucket.
-func (l *limiter) allowAddr(addr netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
-	prefix := limitKey(addr)
-	var key [17]byte
-	key[0] = byte(prefix.Bits()) // tells no address, IPv4 and IPv6 apart
-	bytes := prefix.Addr().As16()
-	copy(key[1:], bytes[:])
-	return l.allowBytes(key[:], now)
 }
 
 // now returns the present moment from one monotonic reading, which costs less than the two of time.Now.

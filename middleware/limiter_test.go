@@ -3,8 +3,10 @@ package middleware
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -414,4 +416,20 @@ func TestAShardFillsWholeCacheLines(t *testing.T) {
 func raceEnabled() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// allow is allowBytes for a key that is at hand as a string.
+func (l *limiter) allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
+	return l.take(bucketKey{maphash.String(l.seeds[0], key), maphash.String(l.seeds[1], key)}, now)
+}
+
+// allowAddr is allow for a client's address, counted as limitKey says. All clients without an address share one
+// bucket.
+func (l *limiter) allowAddr(addr netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
+	prefix := limitKey(addr)
+	var key [17]byte
+	key[0] = byte(prefix.Bits()) // tells no address, IPv4 and IPv6 apart
+	bytes := prefix.Addr().As16()
+	copy(key[1:], bytes[:])
+	return l.allowBytes(key[:], now)
 }

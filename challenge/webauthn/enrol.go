@@ -22,7 +22,8 @@ var algorithms = lib.CredentialParametersRecommendedL3()
 // Enrol makes the options for a new passkey and the challenge that goes with them, or shows the pending ones again when the
 // attempt holds them. The options exclude the passkeys that there are already, so that no device enrols twice.
 func (f *Factor) Enrol(_ context.Context, a *challenge.Attempt) (challenge.Enrolment, error) {
-	for _, v := range a.Enrolled {
+	if len(a.Enrolled) > 0 {
+		v := a.Enrolled[0]
 		d, err := decode(v.Data)
 		if err != nil || d.Pending == nil {
 			return challenge.Enrolment{}, fmt.Errorf("%w: authenticator %s: no enrolment that waits", challenge.ErrUnavailable, v.ID)

@@ -121,12 +121,12 @@ func renames(change func(string) string) func(p *plain) challenge.Store {
 	return func(p *plain) challenge.Store {
 		return faulty{
 			plain: p,
-			load:  func(key string) ([]byte, error) { return p.Load(nil, change(key)) },
+			load:  func(key string) ([]byte, error) { return p.Load(context.Background(), change(key)) },
 			swap: func(key string, old, new []byte, end time.Time) (bool, error) {
-				return p.CompareAndSwap(nil, change(key), old, new, end)
+				return p.CompareAndSwap(context.Background(), change(key), old, new, end)
 			},
 			take: func(key string, interval time.Duration, burst int) (bool, time.Duration, error) {
-				return p.Take(nil, change(key), interval, burst)
+				return p.Take(context.Background(), change(key), interval, burst)
 			},
 		}
 	}
@@ -136,7 +136,7 @@ func renames(change func(string) string) func(p *plain) challenge.Store {
 func changes(change func([]byte) []byte) func(p *plain) challenge.Store {
 	return func(p *plain) challenge.Store {
 		return faulty{plain: p, swap: func(key string, old, new []byte, end time.Time) (bool, error) {
-			return p.CompareAndSwap(nil, key, change(old), change(new), end)
+			return p.CompareAndSwap(context.Background(), key, change(old), change(new), end)
 		}}
 	}
 }
@@ -151,7 +151,7 @@ func swaps(swap func(p *plain, key string, old, new []byte, end time.Time) (bool
 // ends makes a store that keeps records until another end than asked.
 func ends(end func(p *plain, asked time.Time) time.Time) func(p *plain) challenge.Store {
 	return swaps(func(p *plain, key string, old, new []byte, asked time.Time) (bool, error) {
-		return p.CompareAndSwap(nil, key, old, new, end(p, asked))
+		return p.CompareAndSwap(context.Background(), key, old, new, end(p, asked))
 	})
 }
 
@@ -174,7 +174,7 @@ type fault struct {
 var faults = []fault{
 	{"absent is an error", func(p *plain) challenge.Store {
 		return faulty{plain: p, load: func(key string) ([]byte, error) {
-			if v, _ := p.Load(nil, key); v != nil {
+			if v, _ := p.Load(context.Background(), key); v != nil {
 				return v, nil
 			}
 			return nil, errors.New("not found")
@@ -183,41 +183,41 @@ var faults = []fault{
 
 	{"absent is empty", func(p *plain) challenge.Store {
 		return faulty{plain: p, load: func(key string) ([]byte, error) {
-			v, err := p.Load(nil, key)
+			v, err := p.Load(context.Background(), key)
 			return append([]byte{}, v...), err
 		}}
 	}, []string{"an absent key is nil without error"}},
 
 	{"insert overwrites", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		if old == nil && new != nil && len(new) > 0 {
-			old, _ = p.Load(nil, key)
+			old, _ = p.Load(context.Background(), key)
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"nil old inserts only into absence", "one insert has one winner"}},
 
 	{"swap inserts when absent", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		if v, _ := p.Load(nil, key); v == nil {
+		if v, _ := p.Load(context.Background(), key); v == nil {
 			old = nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a swap of an absent key is refused", "what is deleted stays away", "writers that lose to a delete bring nothing back"}},
 
 	{"delete does not look at old", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		if new == nil && len(old) > 0 {
-			old, _ = p.Load(nil, key)
+			old, _ = p.Load(context.Background(), key)
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"nil new deletes when old is held"}},
 
 	{"nil to nil is always true", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		if old == nil && new == nil {
 			return true, nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"nil to nil tells whether the key is absent"}},
 
 	{"old equal to new answered false", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		ok, err := p.CompareAndSwap(nil, key, old, new, end)
+		ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 		return ok && (old == nil || !bytes.Equal(old, new)), err
 	}), []string{"old equal to new is true when held"}},
 
@@ -225,7 +225,7 @@ var faults = []fault{
 		if len(old) > 0 && bytes.Equal(old, new) {
 			return true, nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"old equal to new is true when held", "a swap of an absent key is refused", "a swap sets a new end", "what is deleted stays away"}},
 
 	{"empty taken for nil", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
@@ -235,30 +235,30 @@ var faults = []fault{
 		if len(new) == 0 {
 			new = nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"an empty value is an error and not nil"}},
 
 	{"compares as text, without case and padding", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		if held, _ := p.Load(nil, key); len(old) > 0 && strings.EqualFold(strings.Trim(string(held), " \x00"), strings.Trim(string(old), " \x00")) {
+		if held, _ := p.Load(context.Background(), key); len(old) > 0 && strings.EqualFold(strings.Trim(string(held), " \x00"), strings.Trim(string(old), " \x00")) {
 			old = held
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a swap needs exactly the bytes that are held"}},
 
 	{"compares as numbers", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		held, _ := p.Load(nil, key)
+		held, _ := p.Load(context.Background(), key)
 		a, errA := strconv.ParseFloat(string(held), 64)
 		if b, errB := strconv.ParseFloat(string(old), 64); errA == nil && errB == nil && a == b {
 			old = held
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a swap needs exactly the bytes that are held"}},
 
 	{"compares lengths", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		if held, _ := p.Load(nil, key); len(old) > 0 && len(held) == len(old) {
+		if held, _ := p.Load(context.Background(), key); len(old) > 0 && len(held) == len(old) {
 			old = held
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a swap needs exactly the bytes that are held", "a value is any bytes up to 64 KiB"}},
 
 	{"keys without case", renames(strings.ToLower), []string{"similar keys do not meet", "a key is any printable ASCII", "Take counts each key apart"}},
@@ -279,7 +279,7 @@ var faults = []fault{
 		}}
 	}, []string{"similar keys do not meet"}},
 	{"a delete takes longer keys along", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		ok, err := p.CompareAndSwap(nil, key, old, new, end)
+		ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 		if ok && new == nil && old != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -303,7 +303,7 @@ var faults = []fault{
 	{"values are cut below 64 KiB", changes(func(v []byte) []byte { return v[:min(len(v), 1<<16-1)] }), []string{"a value is any bytes up to 64 KiB"}},
 
 	{"slices in are kept", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		ok, err := p.CompareAndSwap(nil, key, old, new, end)
+		ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 		if ok && p.m[key].value != nil {
 			p.m[key] = item{new, end}
 		}
@@ -338,9 +338,9 @@ var faults = []fault{
 	}), []string{"an end in the past deletes"}},
 	{"a past end deletes whatever is held", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		if !end.IsZero() && end.Before(p.now()) {
-			old, _ = p.Load(nil, key)
+			old, _ = p.Load(context.Background(), key)
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"an end in the past deletes", "a refused swap changes nothing"}},
 	{"the end is never replaced", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		p.mu.Lock()
@@ -349,7 +349,7 @@ var faults = []fault{
 		if ok && new != nil && !it.ended(p.now()) && (end.IsZero() || end.After(p.now())) {
 			end = it.end
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a swap sets a new end"}},
 	{"an ended record is in the way", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 		p.mu.Lock()
@@ -358,10 +358,10 @@ var faults = []fault{
 		if ok && it.ended(p.now()) {
 			return false, nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"a key whose record has ended can be used again"}},
 	{"a refused swap sets the end", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		ok, err := p.CompareAndSwap(nil, key, old, new, end)
+		ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if it, held := p.m[key]; held && !ok && err == nil && !end.IsZero() {
@@ -370,7 +370,7 @@ var faults = []fault{
 		return ok, err
 	}), []string{"a refused swap changes nothing"}},
 	{"a refused swap writes", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		ok, err := p.CompareAndSwap(nil, key, old, new, end)
+		ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 		if p.mu.Lock(); !ok && err == nil && new != nil {
 			p.put(key, new, end)
 		}
@@ -384,7 +384,7 @@ var faults = []fault{
 			swap: func(key string, old, new []byte, end time.Time) (bool, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				ok, err := p.CompareAndSwap(nil, key, old, new, end)
+				ok, err := p.CompareAndSwap(context.Background(), key, old, new, end)
 				if ok && new == nil && old != nil {
 					graves[key] = item{bytes.Clone(old), p.now()}
 				} else if ok {
@@ -398,7 +398,7 @@ var faults = []fault{
 				if it, ok := graves[key]; ok && it.end.Before(p.now()) {
 					return bytes.Clone(it.value), nil
 				}
-				return p.Load(nil, key)
+				return p.Load(context.Background(), key)
 			},
 		}
 	}, []string{"what is deleted stays away"}},
@@ -407,7 +407,7 @@ var faults = []fault{
 		if old != nil && len(old) == 0 || new != nil && len(new) == 0 {
 			return false, errEmpty
 		}
-		held, _ := p.Load(nil, key)
+		held, _ := p.Load(context.Background(), key)
 		if (held == nil) != (old == nil) || !bytes.Equal(held, old) {
 			return false, nil
 		}
@@ -421,13 +421,13 @@ var faults = []fault{
 		if len(old) > 0 {
 			return false, nil
 		}
-		return p.CompareAndSwap(nil, key, old, new, end)
+		return p.CompareAndSwap(context.Background(), key, old, new, end)
 	}), []string{"counters lose nothing", "writers that lose to a delete bring nothing back", "one swap has one winner", "one delete has one winner"}},
 	{"everybody is told to have deleted", swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
-		if ok, err := p.CompareAndSwap(nil, key, old, new, end); ok || err != nil {
+		if ok, err := p.CompareAndSwap(context.Background(), key, old, new, end); ok || err != nil {
 			return ok, err
 		}
-		v, _ := p.Load(nil, key)
+		v, _ := p.Load(context.Background(), key)
 		return v == nil && new == nil, nil
 	}), []string{"one delete has one winner", "nil new deletes when old is held"}},
 	{"a load after a swap is stale", func(p *plain) challenge.Store {
@@ -441,7 +441,7 @@ var faults = []fault{
 				return bytes.Clone(v), nil
 			}
 			used[key]++
-			v, err := p.Load(nil, key)
+			v, err := p.Load(context.Background(), key)
 			cache[key] = v
 			return bytes.Clone(v), err
 		}}
@@ -452,7 +452,7 @@ var faults = []fault{
 		return faulty{plain: p, load: func(key string) ([]byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			v, err := p.Load(nil, key)
+			v, err := p.Load(context.Background(), key)
 			if v == nil && seen[key] != nil {
 				v = seen[key]
 				delete(seen, key)
@@ -470,14 +470,14 @@ var faults = []fault{
 	{"a cancelled Take allows", func(p *plain) challenge.Store { return hasty{p} }, []string{"Take with an error allows nothing"}},
 
 	{"Take allows one too many", takes(func(p *plain, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
-		return p.Take(nil, key, interval, burst+1)
+		return p.Take(context.Background(), key, interval, burst+1)
 	}), []string{"Take allows the burst and then says when to come back"}},
 	{"Take says to come back at once", takes(func(p *plain, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
-		ok, _, err := p.Take(nil, key, interval, burst)
+		ok, _, err := p.Take(context.Background(), key, interval, burst)
 		return ok, 0, err
 	}), []string{"Take allows the burst and then says when to come back", "Take gives one back each interval"}},
 	{"Take rounds retryAfter down", takes(func(p *plain, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
-		ok, after, err := p.Take(nil, key, interval, burst)
+		ok, after, err := p.Take(context.Background(), key, interval, burst)
 		return ok, after - after/10, err
 	}), []string{"Take gives one back each interval"}},
 	{"Take counts in fixed windows", func(p *plain) challenge.Store {
@@ -509,7 +509,7 @@ var faults = []fault{
 		return true, 0, nil
 	}), []string{"Take saves up no more than the burst"}},
 	{"a refused Take counts", takes(func(p *plain, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
-		ok, after, err := p.Take(nil, key, interval, burst)
+		ok, after, err := p.Take(context.Background(), key, interval, burst)
 		if !ok {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -526,7 +526,7 @@ var faults = []fault{
 			}
 			used[key] = p.now()
 			p.mu.Unlock()
-			return p.Take(nil, key, interval, burst)
+			return p.Take(context.Background(), key, interval, burst)
 		})(p)
 	}, []string{"Take does not forget what was spent"}},
 	{"Take reads first and writes later", takes(func(p *plain, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
@@ -680,7 +680,7 @@ func TestAPeerThatGoesItsOwnWayIsRejected(t *testing.T) {
 		return swaps(func(p *plain, key string, old, new []byte, end time.Time) (bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			held, _ := p.Load(nil, key)
+			held, _ := p.Load(context.Background(), key)
 			if (held == nil) != (old == nil) || !bytes.Equal(held, old) {
 				return false, nil
 			}
@@ -700,13 +700,13 @@ func TestAPeerThatGoesItsOwnWayIsRejected(t *testing.T) {
 				if v, ok := cache.Load(key); ok {
 					return bytes.Clone(v.([]byte)), nil
 				}
-				v, err := shared.Load(nil, key)
+				v, err := shared.Load(context.Background(), key)
 				cache.Store(key, v)
 				return bytes.Clone(v), err
 			},
 			swap: func(key string, old, new []byte, end time.Time) (bool, error) {
 				cache.Delete(key)
-				return shared.CompareAndSwap(nil, key, old, new, end)
+				return shared.CompareAndSwap(context.Background(), key, old, new, end)
 			},
 		}
 	}

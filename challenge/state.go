@@ -157,7 +157,7 @@ type (
 
 	block  struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
 	free   struct{ authenticators, everything bool } // by an administrator: guesses (and authenticators; and the block) given back
-	drop   struct{ auth []string } // authenticators that are gone; all but the factors' own entries when nil
+	drop   struct{ auth []string }                   // authenticators that are gone; all but the factors' own entries when nil
 	forget struct{ device deviceID }                 // a known device, or all when zero
 )
 

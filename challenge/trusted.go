@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -220,11 +221,14 @@ func (l *Logins) TrustedDevices(ctx context.Context, c Client, s *Session) ([]Tr
 }
 
 // Distrust takes the trust of one device away, or of all when id is empty. It asks for nothing: it only makes the next login
-// ask for more.
+// ask for more. ErrMalformed for what is no id; one that is gone already is no error.
 func (l *Logins) Distrust(ctx context.Context, c Client, s *Session, id string) error {
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded
+	}
+	if raw, err := hex.DecodeString(id); err != nil || id != "" && len(raw) != len(recordID{}) {
+		return ErrMalformed
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()

@@ -119,7 +119,7 @@ type core struct {
 	counts   counts
 }
 
-type cookieNames struct{ session, csrf, device string }
+type cookieNames struct{ session, csrf, device, trusted string }
 
 // counts are what is too cheap to make an audit event of: see [Web.Counts].
 type counts struct {
@@ -190,7 +190,7 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 	if w.site.Secure {
 		prefix = "__Host-" // no subdomain and no http page can set it (RFC 6265bis, section 4.1.3.2)
 	}
-	w.cookies = cookieNames{prefix + c.CookieName, prefix + c.CookieName + "-csrf", prefix + c.CookieName + "-device"}
+	w.cookies = cookieNames{prefix + c.CookieName, prefix + c.CookieName + "-csrf", prefix + c.CookieName + "-device", prefix + c.CookieName + "-trusted"}
 	if w.forgery, err = newForgery(w, c.TrustedOrigins); err != nil {
 		errs = append(errs, err)
 	}
@@ -281,11 +281,13 @@ func (p Paths) complete() (Paths, error) {
 // client is who asks, as the machine and the audit see it.
 func (w *core) client(r *http.Request) challenge.Client {
 	device, _ := cookieValue(r, w.cookies.device)
+	trusted, _ := cookieValue(r, w.cookies.trusted)
 	return challenge.Client{
 		Addr:      w.addr.resolve(r),
 		UserAgent: r.UserAgent(),
 		Language:  r.Header.Get("Accept-Language"),
 		Device:    device,
+		Trusted:   trusted,
 		RequestID: requestID(r.Context()),
 	}
 }

@@ -101,6 +101,7 @@ type pageView struct {
 	CanResend    bool          // Method sends codes, so offer a new one
 	ResendWait   time.Duration // how long until that is possible; zero: now
 	Ways         []pageWay     // the other ways, without Method
+	TrustFor     time.Duration // code: how long the device may be trusted; zero: not
 	CancelAction string        // code, fresh, enrol: the path that cancels
 
 	PNG []byte // enrol: the QR image
@@ -324,6 +325,14 @@ func (p page) ResendText() string {
 		return ""
 	}
 	return pageMessage{Key: texts.NoticeResendWait, Wait: p.ResendWait}.text(p.catalog, p.Lang)
+}
+
+// TrustText is what trusting the device means, or nothing where that is not offered.
+func (p page) TrustText() string {
+	if p.TrustFor <= 0 {
+		return ""
+	}
+	return p.Text(texts.LabelTrust, "wait", p.catalog.Duration(p.Lang, p.TrustFor))
 }
 
 // ContinueLabel returns what the link of an error page says.

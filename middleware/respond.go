@@ -203,6 +203,10 @@ func (v *visit) deliver(a answer) {
 		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.device, Value: a.outcome.Device, Path: "/", HttpOnly: true,
 			Secure: core.site.Secure, SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieLife / time.Second)})
 	}
+	if a.outcome.Trusted != "" {
+		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.trusted, Value: a.outcome.Trusted, Path: "/", HttpOnly: true,
+			Secure: core.site.Secure, SameSite: http.SameSiteLaxMode, MaxAge: int(a.outcome.TrustedUntil.Sub(core.logins.Now()) / time.Second)})
+	}
 	core.forgery.renew(v.out, a.form)
 }
 
@@ -354,6 +358,9 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 			return
 		}
 		view.Proof = pending.Stage == challenge.StageProof
+		if !view.Proof && pending.Prompt.Method != methodRecovery {
+			view.TrustFor = b.core.logins.Durations().Trust
+		}
 		b.prompt(&view, p.Resend, pending.Prompt, pending.Methods)
 		b.page(v, status, pageCode, view)
 	case atFresh:

@@ -25,7 +25,7 @@ type route struct {
 
 var (
 	loginRoute  = route{at: atLogin, show: (*Group).showLogin, act: (*Group).password, reads: []string{"username", "password", "next"}, needs: []string{"username", "password"}}
-	verifyRoute = route{at: atCode, show: (*Group).showCode, act: (*Group).verify, reads: []string{"code", "method", "login"}, needs: []string{"code"}, sendOn: true}
+	verifyRoute = route{at: atCode, show: (*Group).showCode, act: (*Group).verify, reads: []string{"code", "method", "login", "trust"}, needs: []string{"code"}, sendOn: true}
 	resendRoute = route{at: atCode, act: (*Group).resend, reads: []string{"method", "login"}, bodiless: true, sendOn: true}
 	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true}
 	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true, free: true}

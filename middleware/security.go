@@ -46,6 +46,7 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
+	add("/devices/distrust", securityRoute{page: devices, hidden: true, act: (*Group).distrust, reads: []string{"id"}})
 	add("/devices/forget", securityRoute{page: devices, hidden: true, act: (*Group).forgetDevice, reads: []string{"id"}})
 	add("/sessions", securityRoute{page: sessions})
 	add("/sessions/end", securityRoute{page: sessions, hidden: true, act: (*Group).endSession, reads: []string{"id"}})
@@ -354,6 +355,18 @@ func (g *Group) forgetDevice(v *visit, rt securityRoute, in fields) (a answer) {
 		err = g.logins.ForgetDevice(v.parent, v.client(), v.session, in["id"])
 	}
 	return g.done(v, rt, err, "/devices")
+}
+
+// distrust takes the trust of a device away, or of all.
+func (g *Group) distrust(v *visit, rt securityRoute, in fields) answer {
+	id := in["id"]
+	if id == "" {
+		return rt.page(g, v, rt, answer{problem: badRequest})
+	}
+	if id == "all" {
+		id = ""
+	}
+	return g.done(v, rt, g.logins.Distrust(v.parent, v.client(), v.session, id), "/devices")
 }
 
 func (g *Group) endSession(v *visit, rt securityRoute, in fields) answer {

@@ -808,6 +808,10 @@ func TestAFailingStoreShowsNoSecurityPage_I20(t *testing.T) {
 		b.page = page
 		b.store.failSwap.set(errTest)
 		res := b.post(path, "id", "all", "name", "x", "destination", "alice@work.example", "code", "000000")
+		if strings.HasSuffix(path, "/distrust") { // no device is trusted: there is nothing to write
+			b.store.failSwap.set(nil)
+			continue
+		}
 		if res.StatusCode < 400 && !(res.StatusCode == 303 && res.Header.Get("Location") == security && strings.HasSuffix(path, "/cancel")) {
 			t.Errorf("%s: %d %s", path, res.StatusCode, res.Header.Get("Location"))
 		}

@@ -39,6 +39,7 @@ type securityView struct {
 	CanBackUp bool // there is something that recovery codes can stand in for
 
 	Devices []challenge.DeviceInfo
+	Trusted []challenge.TrustedDevice
 	Logins  []challenge.LoginInfo
 	Others  bool // there are other logins
 }
@@ -226,7 +227,11 @@ func (g *Group) devicesPage(v *visit, rt securityRoute, a answer) answer {
 	if err != nil {
 		return g.explain(v.parent, err, elsewhere)
 	}
-	return g.securityPage(a, pageDevices, "", &securityView{Page: rt.path, Devices: devices})
+	trusted, err := g.logins.TrustedDevices(v.parent, v.client(), v.session)
+	if err != nil {
+		return g.explain(v.parent, err, elsewhere)
+	}
+	return g.securityPage(a, pageDevices, "", &securityView{Page: rt.path, Devices: devices, Trusted: trusted})
 }
 
 func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {

@@ -43,7 +43,7 @@ func (g *Group) verify(v *visit, in input) answer {
 }
 
 func codeInput(in input) challenge.CodeInput {
-	return challenge.CodeInput{LoginID: in.fields["login"], Method: in.fields["method"], Code: in.fields["code"]}
+	return challenge.CodeInput{LoginID: in.fields["login"], Method: in.fields["method"], Code: in.fields["code"], Trust: in.fields["trust"] == "1"}
 }
 
 // resend sends a code again, or chooses another method.

@@ -186,6 +186,11 @@ const (
 	SecurityRecoveryFew   Key = "security.recovery-few"
 	SecurityRecoveryNone  Key = "security.recovery-none"
 	SecurityRecoveryRenew Key = "security.recovery-renew"
+	LabelTrust            Key = "label.trust" // {wait}
+	SecurityTrusted       Key = "security.trusted"
+	SecurityTrustedIntro  Key = "security.trusted-intro"
+	ButtonDistrust        Key = "button.distrust"
+	ButtonDistrustAll     Key = "button.distrust-all"
 	SecurityDevicesIntro  Key = "security.devices-intro"
 	SecurityDevicesNone   Key = "security.devices-none"
 	SecuritySessionsIntro Key = "security.sessions-intro"

@@ -63,7 +63,7 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 	if _, err := l.apply(ctx, accountKey(accountID), revoke{renew}); err != nil {
 		return err
 	}
-	if err := l.changeEnrolments(ctx, accountID, func([]enrolled) ([]enrolled, error) { return nil, nil }); err != nil {
+	if err := l.changeRecord(ctx, accountID, func(e *enrolments) error { e.list, e.preferred = nil, ""; return nil }); err != nil {
 		return err
 	}
 	if err := l.fill(renew[:]); err != nil {

@@ -15,8 +15,9 @@ const maxAuthenticators = 32
 // enrolments is the record of an account's authenticators. What a factor keeps is sealed with account and authenticator as
 // associated data, so it cannot be read from the store, nor moved to another account.
 type enrolments struct {
-	raw  []byte // as it was read
-	list []enrolled
+	raw       []byte // as it was read
+	list      []enrolled
+	preferred string // the factor that the person wants to be asked for first; empty: the app's order
 }
 
 type enrolled struct {
@@ -41,6 +42,7 @@ func (e *enrolments) encode() []byte {
 		out.time(v.waits)
 		out.bytes(v.sealed)
 	}
+	out.string(e.preferred)
 	return out
 }
 
@@ -56,6 +58,7 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 	for range d.count() {
 		e.list = append(e.list, enrolled{id: d.string(), factor: d.string(), name: d.string(), created: d.time(), waits: d.time(), sealed: d.bytes()})
 	}
+	e.preferred = d.string()
 	if d.bad || d.s != "" {
 		return enrolments{}, fmt.Errorf("%w: enrolments: %w", ErrUnavailable, errRecord)
 	}
@@ -78,30 +81,38 @@ func (l *Logins) loadEnrolments(ctx context.Context, accountID string) (enrolmen
 	return decodeEnrolments(raw)
 }
 
-// changeEnrolments is the loop that writes an account's authenticators: change sees the record as it is and returns the
-// list as it should be; it may be called again. A change that does not apply to what it sees returns an error.
+// changeEnrolments is changeRecord for the list alone: change sees it as it is and returns it as it should be.
 func (l *Logins) changeEnrolments(ctx context.Context, accountID string, change func([]enrolled) ([]enrolled, error)) error {
+	return l.changeRecord(ctx, accountID, func(e *enrolments) (err error) {
+		e.list, err = change(e.list)
+		return err
+	})
+}
+
+// changeRecord is the loop that writes an account's authenticators: change sees the record as it is and makes it what it
+// should be; it may be called again. A change that does not apply to what it sees returns an error.
+func (l *Logins) changeRecord(ctx context.Context, accountID string, change func(*enrolments) error) error {
 	for {
 		e, err := l.loadEnrolments(ctx, accountID)
 		if err != nil {
 			return err
 		}
-		now := l.now()
-		list := slices.DeleteFunc(slices.Clone(e.list), func(v enrolled) bool { return !v.waits.IsZero() && !now.Before(v.waits) })
-		if list, err = change(list); err != nil {
+		now, old := l.now(), e.raw
+		e.list = slices.DeleteFunc(e.list, func(v enrolled) bool { return !v.waits.IsZero() && !now.Before(v.waits) })
+		if err := change(&e); err != nil {
 			return err
 		}
-		if len(list) > maxAuthenticators {
+		if len(e.list) > maxAuthenticators {
 			return fmt.Errorf("%w: an account may have at most %d authenticators", ErrNotAllowed, maxAuthenticators)
 		}
 		var new []byte
-		if len(list) > 0 {
-			new = (&enrolments{list: list}).encode()
+		if len(e.list) > 0 || e.preferred != "" {
+			new = e.encode()
 		}
-		if string(new) == string(e.raw) { // nothing to write
+		if string(new) == string(old) { // nothing to write
 			return nil
 		}
-		switch ok, err := l.accounts.CompareAndSwap(ctx, enrolmentsKey(accountID), e.raw, new, time.Time{}); {
+		switch ok, err := l.accounts.CompareAndSwap(ctx, enrolmentsKey(accountID), old, new, time.Time{}); {
 		case err != nil:
 			return unavailable("store", err)
 		case ok:

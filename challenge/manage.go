@@ -361,6 +361,24 @@ func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (
 	return out, err
 }
 
+// Prefer makes method the one that the account is asked for first, at the next login and from then on; empty means the app's
+// order. It chooses among what may be used anyway, so nothing is asked for. ErrMethod for what cannot be chosen.
+func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string) error {
+	login, _, methods, err := l.steppingUp(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	if method != "" && (!slices.Contains(methods, method) || method == recoveryName || method == methodPassword) {
+		return ErrMethod
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return l.changeRecord(ctx, login.UserID, func(e *enrolments) error {
+		e.preferred = method
+		return nil
+	})
+}
+
 // RenameFactor changes what a person calls an authenticator; an empty name is none. Nobody is logged out by it.
 func (l *Logins) RenameFactor(ctx context.Context, c Client, s *Session, id, name string) error {
 	_, sub, err := l.changing(ctx, c, s, false)

@@ -129,6 +129,9 @@ func (l *Logins) methods(s *subject, v Verdict) (names []string, disabled bool, 
 			disabled = disabled || off
 		}
 	}
+	if i := slices.Index(names, s.enrolments.preferred); i > 0 && s.enrolments.preferred != recoveryName {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, s.enrolments.preferred)
+	}
 	return names, disabled, nil
 }
 

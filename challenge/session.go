@@ -111,13 +111,14 @@ const (
 // Pending is a login that has shown its first factor only. It has no identity to act with: there is no way from here to an
 // account but a right code (I-05).
 type Pending struct {
-	ID      string   // public id; the code form names it (I-03)
-	Stage   Stage    // what it waits for
-	Methods []string // what may be used, preferred first; in StageProof where a code can go, in StageEnrol what can be enrolled
-	Prompt  Prompt   // what the person was asked for last
-	Next    string   // where the person wanted to go; not yet checked to be local
-	Created time.Time
-	Expires time.Time
+	ID       string   // public id; the code form names it (I-03)
+	Stage    Stage    // what it waits for
+	Methods  []string // what may be used, preferred first; in StageProof where a code can go, in StageEnrol what can be enrolled
+	Prompt   Prompt   // what the person was asked for last
+	Next     string   // where the person wanted to go; not yet checked to be local
+	Language string   // the account's own, if it has one
+	Created  time.Time
+	Expires  time.Time
 
 	account   string
 	name      string
@@ -174,7 +175,8 @@ type Login struct {
 	Expires      time.Time // absolute end
 	Addr         netip.Addr
 	UserAgent    string
-	Service      bool // a service account, for this one request
+	Language     string // the account's own, if it has one
+	Service      bool   // a service account, for this one request
 
 	id      recordID
 	epoch   epoch
@@ -349,6 +351,7 @@ func (s *Session) encode() []byte {
 		}
 		encodePrompt(&e, &p.Prompt)
 		e.string(p.Next)
+		e.string(p.Language)
 		e.time(p.Created)
 		e.time(p.Expires)
 		e.string(p.account)
@@ -377,6 +380,7 @@ func (s *Session) encode() []byte {
 		encodeAddr(&e, l.Addr)
 		e.string(l.UserAgent)
 		e.string(l.channel)
+		e.string(l.Language)
 		encodePrompt(&e, l.prompt)
 		if l.enrol == nil {
 			e.string("")
@@ -414,6 +418,7 @@ func (s *Session) decode(raw []byte) error {
 			p.Prompt = *prompt
 		}
 		p.Next = d.string()
+		p.Language = d.string()
 		p.Created = d.time()
 		p.Expires = d.time()
 		p.account = d.string()
@@ -445,6 +450,7 @@ func (s *Session) decode(raw []byte) error {
 		l.Addr = decodeAddr(&d)
 		l.UserAgent = d.string()
 		l.channel = d.string()
+		l.Language = d.string()
 		l.prompt = decodePrompt(&d)
 		if id := d.string(); id != "" {
 			l.enrol = &enrolling{id: id}

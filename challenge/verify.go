@@ -36,7 +36,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	if err != nil {
 		return Outcome{}, err
 	}
-	p := Pending{Stage: StageCode, Next: clip(next, 2048), account: a.ID, name: a.Name, epoch: f.epoch, device: f.device,
+	p := Pending{Stage: StageCode, Next: clip(next, 2048), Language: clip(a.Language, 64), account: a.ID, name: a.Name, epoch: f.epoch, device: f.device,
 		first: f.methods, channel: f.channel, addr: c.Addr, agent: clip(c.UserAgent, 512)}
 	var disabled bool
 	if p.Methods, disabled, err = l.methods(&s, v); err != nil {
@@ -355,7 +355,7 @@ func (l *Logins) refusePending(ctx context.Context, c Client, s *Session, a Acco
 
 func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID, channel string, fresh time.Time) Login {
 	now := l.now()
-	return Login{UserID: a.ID, Username: a.Name, Methods: methods, SecondFactor: !fresh.IsZero(), Fresh: fresh, Created: now, Seen: now,
+	return Login{UserID: a.ID, Username: a.Name, Language: clip(a.Language, 64), Methods: methods, SecondFactor: !fresh.IsZero(), Fresh: fresh, Created: now, Seen: now,
 		Expires: now.Add(l.durations.Absolute), Addr: c.Addr, UserAgent: clip(c.UserAgent, 512), device: device, channel: channel}
 }
 

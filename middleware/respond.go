@@ -413,6 +413,17 @@ func (b browser) ways(view *pageView, action, method string, methods []string) {
 	}
 }
 
+// language is what to speak: the account's own, once somebody has shown a password, else what the client asks for.
+func (v *visit) language() string {
+	own := ""
+	if p, ok := v.session.Pending(); ok {
+		own = p.Language
+	} else if v.login != nil {
+		own = v.login.Language
+	}
+	return v.core.logins.Texts().Match(own, v.r.Header.Get("Accept-Language"))
+}
+
 // page renders before it writes, so that an error in a template of the app's is no half page.
 func (b browser) page(v *visit, status int, name string, view pageView) {
 	policy := b.csp
@@ -420,7 +431,7 @@ func (b browser) page(v *visit, status int, name string, view pageView) {
 		view.Script, policy = b.core.passkeyPath, b.script
 	}
 	var body bytes.Buffer
-	lang := b.core.logins.Texts().Match(v.r.Header.Get("Accept-Language"))
+	lang := v.language()
 	if err := b.core.pages.render(&body, name, lang, view); err != nil {
 		b.core.logger.ErrorContext(v.parent, "middleware: page cannot be shown", "page", name, "error", err)
 		status = http.StatusServiceUnavailable
@@ -580,8 +591,7 @@ func (p program) prompt(out *jsonAnswer, q challenge.Prompt) {
 
 func (p program) refuse(v *visit, a answer) {
 	row := problems[a.problem]
-	catalog := p.core.logins.Texts()
-	lang := catalog.Match(v.r.Header.Get("Accept-Language"))
+	catalog, lang := p.core.logins.Texts(), v.language()
 	out := jsonProblem{Type: "urn:sallyport:problem:" + row.slug, Title: row.title, Status: row.status,
 		Detail: pageMessage{Key: row.text, Wait: a.wait}.text(catalog, lang)}
 	h := v.out.Header()

@@ -46,6 +46,7 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
+	add("/prefer", securityRoute{page: overview, hidden: true, act: (*Group).prefer, reads: []string{"method"}})
 	add("/devices/distrust", securityRoute{page: devices, hidden: true, act: (*Group).distrust, reads: []string{"id"}})
 	add("/devices/forget", securityRoute{page: devices, hidden: true, act: (*Group).forgetDevice, reads: []string{"id"}})
 	add("/sessions", securityRoute{page: sessions})
@@ -355,6 +356,14 @@ func (g *Group) forgetDevice(v *visit, rt securityRoute, in fields) (a answer) {
 		err = g.logins.ForgetDevice(v.parent, v.client(), v.session, in["id"])
 	}
 	return g.done(v, rt, err, "/devices")
+}
+
+// prefer chooses what the next login asks for first.
+func (g *Group) prefer(v *visit, rt securityRoute, in fields) answer {
+	if in["method"] == "" {
+		return rt.page(g, v, rt, answer{problem: badRequest})
+	}
+	return g.done(v, rt, g.logins.Prefer(v.parent, v.client(), v.session, in["method"]), "")
 }
 
 // distrust takes the trust of a device away, or of all.

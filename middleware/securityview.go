@@ -23,6 +23,7 @@ type securityView struct {
 
 	Needed      bool
 	Methods     []string       // overview: what may be used at the next login
+	Choice      bool           // overview: there is more than one that may be asked for first
 	Kinds       []securityKind // overview: what can be added
 	Factors     []securityItem
 	DeviceCount int
@@ -61,7 +62,7 @@ type securityItem struct {
 func trialSecurity(method string) *securityView {
 	item := securityItem{EnrolledFactor: challenge.EnrolledFactor{ID: "id", Factor: method, Name: "name", Disabled: true}, Page: "/", Key: "id", Typed: "name"}
 	return &securityView{
-		Base: "/", Page: "/", Logout: "/", Needed: true, Methods: []string{method}, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
+		Base: "/", Page: "/", Logout: "/", Needed: true, Methods: []string{method, "other"}, Choice: true, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
 		Method: method, Own: true, CanAdd: true, Destination: "to", New: securityItem{Key: "new"}, Few: true, CanBackUp: true, Others: true,
 		Devices: []challenge.DeviceInfo{{ID: "id"}, {ID: "this", Current: true}}, Logins: []challenge.LoginInfo{{ID: "id", UserAgent: "x"}, {ID: "this", Current: true}},
 	}
@@ -94,6 +95,7 @@ func (g *Group) securityOf(v *visit, rt securityRoute, a answer) (out *securityV
 		return nil, s, g.explain(v.parent, err, elsewhere), false
 	}
 	out = &securityView{Page: rt.path, Needed: s.Needed, Methods: s.Methods, DeviceCount: s.Devices, LoginCount: s.Logins}
+	out.Choice = len(slices.DeleteFunc(slices.Clone(s.Methods), func(m string) bool { return m == methodRecovery })) > 1
 	recovery := false
 	for _, f := range s.Factors {
 		if f.Factor == "recovery" {

@@ -204,6 +204,8 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	SecurityRecoveryFew:   "Das sind nicht viele. Machen Sie neue, bevor Sie sie brauchen.",
 	SecurityRecoveryNone:  "Sie springen für einen zweiten Schritt ein, den Sie selbst eingerichtet haben, und den gibt es noch nicht.",
 	SecurityRecoveryRenew: "Die Codes, die Sie haben, gelten dann nicht mehr, und Sie werden überall sonst abgemeldet.",
+	SecurityPreferred:     "Wird zuerst gefragt",
+	ButtonPrefer:          "Zuerst danach fragen",
 	LabelTrust:            "Auf diesem Gerät {wait} nicht nach einem Code fragen",
 	SecurityTrusted:       "Vertraute Geräte",
 	SecurityTrustedIntro:  "Auf diesen Geräten wird nur nach Ihrem Passwort gefragt.",

@@ -202,6 +202,8 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityRecoveryFew:   "That is not many. Make new ones before you need them.",
 	SecurityRecoveryNone:  "They stand in for a second step that you have set up yourself, and there is none yet.",
 	SecurityRecoveryRenew: "The codes that you have stop working, and you are logged out everywhere else.",
+	SecurityPreferred:     "Asked first",
+	ButtonPrefer:          "Ask for this first",
 	LabelTrust:            "Do not ask for a code on this device for {wait}",
 	SecurityTrusted:       "Trusted devices",
 	SecurityTrustedIntro:  "On these devices you are asked for your password only.",

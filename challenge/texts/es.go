@@ -203,6 +203,8 @@ Cuándo: {time}
 	SecurityRecoveryFew:   "Son pocos. Cree otros nuevos antes de que le hagan falta.",
 	SecurityRecoveryNone:  "Sustituyen a un segundo paso que haya configurado usted, y todavía no hay ninguno.",
 	SecurityRecoveryRenew: "Los códigos que tiene dejarán de funcionar y se cerrará su sesión en todos los demás sitios.",
+	SecurityPreferred:     "Se pide primero",
+	ButtonPrefer:          "Pedir esto primero",
 	LabelTrust:            "No pedir un código en este dispositivo durante {wait}",
 	SecurityTrusted:       "Dispositivos de confianza",
 	SecurityTrustedIntro:  "En estos dispositivos solo se le pide la contraseña.",

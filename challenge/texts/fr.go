@@ -203,6 +203,8 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	SecurityRecoveryFew:   "C'est peu. Faites-en de nouveaux avant d'en avoir besoin.",
 	SecurityRecoveryNone:  "Ils remplacent une deuxième étape que vous avez configurée vous-même, et il n'y en a pas encore.",
 	SecurityRecoveryRenew: "Les codes que vous avez ne marcheront plus, et vous serez déconnecté partout ailleurs.",
+	SecurityPreferred:     "Demandé en premier",
+	ButtonPrefer:          "Demander en premier",
 	LabelTrust:            "Ne pas demander de code sur cet appareil pendant {wait}",
 	SecurityTrusted:       "Appareils de confiance",
 	SecurityTrustedIntro:  "Sur ces appareils, seul votre mot de passe est demandé.",

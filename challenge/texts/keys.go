@@ -186,6 +186,8 @@ const (
 	SecurityRecoveryFew   Key = "security.recovery-few"
 	SecurityRecoveryNone  Key = "security.recovery-none"
 	SecurityRecoveryRenew Key = "security.recovery-renew"
+	SecurityPreferred     Key = "security.preferred"
+	ButtonPrefer          Key = "button.prefer"
 	LabelTrust            Key = "label.trust" // {wait}
 	SecurityTrusted       Key = "security.trusted"
 	SecurityTrustedIntro  Key = "security.trusted-intro"

@@ -202,6 +202,8 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityRecoveryFew:   "Dat zijn er niet veel. Maak nieuwe voordat je ze nodig hebt.",
 	SecurityRecoveryNone:  "Ze komen in de plaats van een tweede stap die je zelf hebt ingesteld, en die is er nog niet.",
 	SecurityRecoveryRenew: "De codes die je hebt werken dan niet meer, en je wordt overal elders uitgelogd.",
+	SecurityPreferred:     "Wordt als eerste gevraagd",
+	ButtonPrefer:          "Hier als eerste om vragen",
 	LabelTrust:            "Vraag op dit apparaat {wait} niet om een code",
 	SecurityTrusted:       "Vertrouwde apparaten",
 	SecurityTrustedIntro:  "Op deze apparaten wordt alleen om je wachtwoord gevraagd.",

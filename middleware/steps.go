@@ -73,6 +73,7 @@ func (g *Group) logout(v *visit, _ input) answer {
 func (g *Group) fresh(v *visit, in input) answer {
 	if v.login == nil {
 		a := v.nobody()
+		a.at = atFresh
 		a.next = g.follow(in.fields["next"])
 		return a
 	}

@@ -44,6 +44,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 		Keys:    d.Keys,
 		Factors: factors,
 		Audit:   d.Audit,
+		Notices: d.Mail, // tells people by mail what happened to their account
 
 		PasswordGuesses: d.PasswordGuesses,
 		CodeGuesses:     d.CodeGuesses,

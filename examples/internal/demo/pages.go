@@ -10,6 +10,8 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -139,9 +141,14 @@ func (p *Pages) NotFound() http.Handler {
 	})
 }
 
-// Outbox shows the messages that were sent, codes included, to everybody. No real site has such a page.
+// Outbox shows the messages that were sent, codes included. No real site has such a page: it is there for whoever sits at
+// the machine that a demo runs on, and for nobody else.
 func (p *Pages) Outbox() http.Handler {
 	return p.read(func(w http.ResponseWriter, r *http.Request) {
+		if !p.athome(r) {
+			p.NotFound().ServeHTTP(w, r)
+			return
+		}
 		messages := p.demo.Outbox.Messages()
 		slices.Reverse(messages)
 		type shown struct{ Channel, To, Code, Subject, Body string }
@@ -154,6 +161,17 @@ func (p *Pages) Outbox() http.Handler {
 			Mailed   bool
 		}{list, p.demo.mailed})
 	})
+}
+
+// athome reports whether the site is one of this machine alone, and whether the request comes from it directly.
+func (p *Pages) athome(r *http.Request) bool {
+	u, err := url.Parse(p.demo.Site)
+	if err != nil || r.Header["X-Forwarded-For"] != nil || r.Header["Forwarded"] != nil {
+		return false
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	from, err2 := netip.ParseAddrPort(r.RemoteAddr)
+	return (u.Hostname() == "localhost" || err == nil && host.IsLoopback()) && err2 == nil && from.Addr().Unmap().IsLoopback()
 }
 
 // Account says who is logged in, by which methods and since when.
@@ -176,11 +194,12 @@ var errNobody = errors.New("demo: no guard stands before this page")
 // Me tells a program who it is.
 func (p *Pages) Me() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusMethodNotAllowed)
-			_, _ = w.Write([]byte(`{"title":"Method Not Allowed","status":405}` + "\n"))
+			_, _ = w.Write([]byte(`{"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"Use GET."}` + "\n"))
 			return
 		}
 		login, ok := middleware.Authenticated(r.Context())

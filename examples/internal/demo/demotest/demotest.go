@@ -464,7 +464,7 @@ func securityPages(t *testing.T, of build) {
 	b.password("sam")
 	s.expect(b.post("/login/verify", "code", s.code("+31600000001")), http.StatusSeeOther, "/account")
 	for path, words := range map[string][]string{
-		"":                {"needs a second step", "<li>SMS</li>", "<li>E-mail</li>", "You have 0 left."},
+		"":                {"needs a second step", ">SMS</span>", ">E-mail</span>", "You have 0 left."},
 		"/totp":           {"Nothing is set up here yet.", "Name (optional)"},
 		"/passkeys":       {"Nothing is set up here yet."},
 		"/email":          {"the address or number that your account has by itself", "E-mail address"},

@@ -108,6 +108,7 @@ func (rec *account) encode() []byte {
 	for _, k := range rec.ending {
 		e.string(k)
 	}
+	e.uint(uint64(max(rec.grace, 0)))
 	return e
 }
 
@@ -137,6 +138,7 @@ func decodeAccount(raw []byte) (account, error) {
 	for range d.count() {
 		rec.ending = append(rec.ending, d.string())
 	}
+	rec.grace = int(d.uint() & 0xffffff)
 	if d.bad || d.s != "" {
 		return account{}, fmt.Errorf("%w: account: %w", ErrUnavailable, errRecord)
 	}

@@ -179,6 +179,7 @@ type promotion struct {
 	account   Account
 	record    *account // as it was read before
 	compared  bool     // a code was
+	reason    string   // of a login without a second factor
 	bind      bind
 	proof     Proof
 	confirm   *confirmation                        // enrolment: the authenticator that becomes real
@@ -471,7 +472,7 @@ func (l *Logins) standing(ctx context.Context, c Client, login *Login) (reason s
 	if err != nil {
 		return "", err
 	}
-	if !v.satisfied(login.Methods, login.SecondFactor) {
+	if !v.satisfied(login.Methods, login.SecondFactor) && !(login.Grace && v.Grace.given(l.now())) {
 		return "policy", nil
 	}
 	return "", nil

@@ -449,7 +449,7 @@ func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login,
 	now := l.now()
 	p.login.Seen, p.login.prompt, p.login.enrol, p.login.epoch = now, nil, nil, renew
 	if ch.shown != nil {
-		p.login.SecondFactor, p.login.Fresh = true, now
+		p.login.SecondFactor, p.login.Fresh, p.login.Grace = true, now, false
 		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
 		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
 	}

@@ -176,6 +176,7 @@ type Login struct {
 	Addr         netip.Addr
 	UserAgent    string
 	Language     string // the account's own, if it has one
+	Grace        bool   // without the second factor that the policy asks for: enrol one; see [Grace]
 	Service      bool   // a service account, for this one request
 
 	id      recordID
@@ -381,6 +382,7 @@ func (s *Session) encode() []byte {
 		e.string(l.UserAgent)
 		e.string(l.channel)
 		e.string(l.Language)
+		e.bool(l.Grace)
 		encodePrompt(&e, l.prompt)
 		if l.enrol == nil {
 			e.string("")
@@ -451,6 +453,7 @@ func (s *Session) decode(raw []byte) error {
 		l.UserAgent = d.string()
 		l.channel = d.string()
 		l.Language = d.string()
+		l.Grace = d.bool()
 		l.prompt = decodePrompt(&d)
 		if id := d.string(); id != "" {
 			l.enrol = &enrolling{id: id}

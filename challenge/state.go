@@ -34,6 +34,7 @@ type account struct {
 	devices []device
 	auth    []authState
 	logins  []liveLogin
+	grace   int      // logins without the second factor that the policy asks for
 	ending  []string // session keys that must be deleted before anything else is believed of them
 }
 
@@ -155,10 +156,13 @@ type (
 		again  bool
 	}
 
-	block  struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
-	free   struct{ authenticators, everything bool } // by an administrator: guesses (and authenticators; and the block) given back
-	drop   struct{ auth []string }                   // authenticators that are gone; all but the factors' own entries when nil
-	forget struct{ device deviceID }                 // a known device, or all when zero
+	block struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
+	free  struct{ authenticators, everything bool } // by an administrator: guesses (and authenticators; and the block) given back
+	// grace takes one of the logins that an account may make before it has enrolled.
+	grace struct{ most int } // zero: their number is not limited
+
+	drop   struct{ auth []string }   // authenticators that are gone; all but the factors' own entries when nil
+	forget struct{ device deviceID } // a known device, or all when zero
 )
 
 // proofUsed is the part of a Proof that lives in the account record.
@@ -200,6 +204,7 @@ const (
 	refusedDisabled refusal = "authenticator disabled"
 	refusedCooldown refusal = "sent a moment ago"
 	refusedSends    refusal = "sends spent"
+	refusedGrace    refusal = "grace used up"
 )
 
 // step is the state machine. It returns the record as it is after in, or the old record and why in is refused. A refused
@@ -372,6 +377,13 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if in.everything {
 			rec.blocked = false
 		}
+		return rec, nil
+
+	case grace:
+		if in.most > 0 && rec.grace >= in.most {
+			return rec, refusedGrace
+		}
+		rec.grace++
 		return rec, nil
 
 	case drop:

@@ -43,7 +43,7 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 	if err != nil {
 		return nil, subject{}, nil, err
 	}
-	if !v.satisfied(login.Methods, login.SecondFactor) {
+	if !v.satisfied(login.Methods, login.SecondFactor) && !(login.Grace && v.Grace.given(l.now())) {
 		return nil, subject{}, nil, ErrEnded
 	}
 	methods, disabled, err := l.methods(&sub, v)
@@ -52,7 +52,7 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 	}
 	if len(methods) == 0 {
 		// Somebody whose second factor may not be used now does not get by with less.
-		if disabled || sub.enrolments.any() || !v.NotNeeded {
+		if disabled || sub.enrolments.any() || !v.NotNeeded && !login.Grace {
 			return nil, subject{}, nil, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
 		}
 		methods = []string{methodPassword}

@@ -50,6 +50,14 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 			return Outcome{}, err
 		}
 		return Outcome{}, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
+	case code == nil && v.Grace.given(l.now()):
+		switch t, err := l.apply(ctx, accountKey(a.ID), grace{v.Grace.Logins}); {
+		case err == nil:
+			return l.within(ctx, c, from, slot, f, &rec, v.Grace, t.after.grace, next)
+		case !errors.Is(err, refusedGrace):
+			return Outcome{}, err
+		}
+		fallthrough
 	default:
 		p.Stage, s.purpose = StageProof, PurposeEnrolProof
 		if p.Methods, err = l.prove(&s); err != nil {
@@ -115,6 +123,21 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	}
 	out, err = l.singleShot(ctx, c, out.Session, *code)
 	return out, err
+}
+
+// within logs somebody in who has to enrol a second factor and may still do without.
+func (l *Logins) within(ctx context.Context, c Client, from *Session, slot Slot, f firstFactor, rec *account, g Grace, used int, next string) (Outcome, error) {
+	data, err := l.leave(ctx, c, from, f.account.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	p := &promotion{slot: slot, account: f.account, record: rec, data: data, bind: bind{epoch: f.epoch, device: f.device},
+		login: l.newLogin(c, f.account, f.methods, f.device, f.channel, time.Time{}), reason: fmt.Sprintf("grace, login %d", used)}
+	if g.Logins > 0 {
+		p.reason += fmt.Sprintf(" of %d", g.Logins)
+	}
+	p.login.Grace = true
+	return l.promote(ctx, c, p, next)
 }
 
 // codeBlock refuses while the code budget is blocked: no pending login, nothing sent (I-09).
@@ -396,7 +419,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		err = l.Record(ctx, event(audit.CodeValidated, audit.Success, c, p.account, method, ""))
 	}
 	if err == nil {
-		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, ""))
+		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, p.reason))
 	}
 	if err == nil && method == recoveryName {
 		err = l.recoveryUsed(ctx, c, p.account)
@@ -408,7 +431,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		return Outcome{}, errors.Join(err, l.endLogin(ctx, p.session))
 	}
 	if v, ok := l.users.(LoginRecorder); ok {
-		in := LoggedIn{At: p.login.Created, Methods: p.login.MethodNames(), SecondFactor: p.login.SecondFactor, MFAEnabled: p.login.SecondFactor}
+		in := LoggedIn{At: p.login.Created, Methods: p.login.MethodNames(), SecondFactor: p.login.SecondFactor, MFAEnabled: p.login.SecondFactor || p.login.Grace}
 		if err := v.LoggedIn(ctx, p.account.ID, in); err != nil {
 			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
 		}

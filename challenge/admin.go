@@ -63,9 +63,11 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 	if _, err := l.apply(ctx, accountKey(accountID), revoke{renew}); err != nil {
 		return err
 	}
-	if err := l.changeRecord(ctx, accountID, func(e *enrolments) error { e.list, e.preferred = nil, ""; return nil }); err != nil {
+	var gone []enrolled
+	if err := l.changeRecord(ctx, accountID, func(e *enrolments) error { gone, e.list, e.preferred = e.list, nil, ""; return nil }); err != nil {
 		return err
 	}
+	l.dropHandles(ctx, accountID, gone, nil)
 	if err := l.fill(renew[:]); err != nil {
 		return err
 	}
@@ -130,4 +132,48 @@ func (enrolmentCode) Name() string { return enrolmentCodeName }
 // Available holds while the code is there and not too old.
 func (e enrolmentCode) Available(a *Attempt) bool {
 	return len(a.Enrolled) > 0 && a.Now.Before(a.Enrolled[0].Created.Add(enrolmentCodeLife)) && e.Recovery.Available(a)
+}
+
+// AccountState is what an administrator may want to know of an account. It holds no secret.
+type AccountState struct {
+	Blocked         bool      // by [Logins.Block]
+	PasswordBlocked time.Time // strangers' password guesses are spent until then; zero: they are not
+	CodeBlocked     time.Time // likewise codes
+	GraceUsed       int       // logins without the second factor that the policy asks for
+	Factors         []EnrolledFactor
+	Devices         int // known devices
+	Logins          int // logins that have not reached their end
+}
+
+// State describes an account to an administrator, whatever its standing. It changes nothing.
+func (l *Logins) State(ctx context.Context, accountID string) (AccountState, error) {
+	rec, err := l.peek(ctx, accountKey(accountID))
+	if err != nil {
+		return AccountState{}, err
+	}
+	e, err := l.loadEnrolments(ctx, accountID)
+	if err != nil {
+		return AccountState{}, err
+	}
+	now := l.now()
+	out := AccountState{Blocked: rec.blocked, GraceUsed: rec.grace}
+	until := func(b budget, most int) time.Time {
+		if b.spent >= most && now.Before(b.until) {
+			return b.until
+		}
+		return time.Time{}
+	}
+	out.PasswordBlocked, out.CodeBlocked = until(rec.strange.password, l.rules.passwordGuesses), until(rec.strange.code, l.rules.codeGuesses)
+	for _, d := range rec.devices {
+		if rec.known(d.id, now) >= 0 {
+			out.Devices++
+		}
+	}
+	for _, v := range rec.logins {
+		if now.Before(v.end) {
+			out.Logins++
+		}
+	}
+	out.Factors, err = l.describe(accountID, &rec, e.list)
+	return out, err
 }

@@ -327,22 +327,30 @@ func (l *Logins) Security(ctx context.Context, c Client, accountID string) (Secu
 			out.Logins++
 		}
 	}
-	for _, e := range s.enrolments.list {
+	if out.Factors, err = l.describe(accountID, &rec, s.enrolments.list); err != nil {
+		return Security{}, err
+	}
+	if out.Methods, _, err = l.methods(&s, v); err != nil {
+		return Security{}, err
+	}
+	return out, nil
+}
+
+// describe lists what is enrolled, for a page.
+func (l *Logins) describe(accountID string, rec *account, list []enrolled) (out []EnrolledFactor, err error) {
+	for _, e := range list {
 		if !e.waits.IsZero() || e.factor == methodTrusted || e.factor == enrolmentCodeName {
 			continue
 		}
 		f := EnrolledFactor{ID: e.id, Factor: e.factor, Name: e.name, Created: e.created, Disabled: rec.disabled(e.id)}
 		if e.factor == recoveryName {
-			auth, err := l.open(accountID, e, &rec)
+			auth, err := l.open(accountID, e, rec)
 			if err != nil {
-				return Security{}, err
+				return nil, err
 			}
 			f.Left = recoveryCodesLeft(auth.Data)
 		}
-		out.Factors = append(out.Factors, f)
-	}
-	if out.Methods, _, err = l.methods(&s, v); err != nil {
-		return Security{}, err
+		out = append(out, f)
 	}
 	return out, nil
 }

@@ -103,6 +103,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 
 	// Behind a second step of the last five minutes.
 	r.With(web.RequireFresh(demo.Fresh)).Handle("/account/transfer", pages.Transfer())
+	r.With(web.RequireFresh(demo.Fresh)).Handle("/admin", pages.Admin()) // asks by itself who may
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
 	r.Handle("/api/*", api.Routes()) // login, code, step-up and logout; not found for the rest

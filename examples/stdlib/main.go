@@ -97,6 +97,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 
 	// Behind a second step of the last five minutes.
 	mux.Handle("/account/transfer", web.RequireFresh(demo.Fresh)(pages.Transfer()))
+	mux.Handle("/admin", web.RequireFresh(demo.Fresh)(pages.Admin())) // asks by itself who may
 
 	// Programs: JSON, with a bearer token, HTTP Basic or the cookie.
 	mux.Handle("/api/", api.Routes()) // login, code, step-up and logout; not found for the rest

@@ -51,6 +51,7 @@ func (d *Demo) Pages(logins *challenge.Logins, web *middleware.Web) (*Pages, err
 		"method": func(name string) string { return logins.Texts().Method("en", name) },
 		"when":   func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"act":    newAct,
 		"minutes": func(d time.Duration) int {
 			return int(d / time.Minute)
 		},
@@ -104,6 +105,20 @@ func (p *Pages) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	slog.ErrorContext(r.Context(), "demo: answered 503", "error", err)
 	p.fail(w, r, http.StatusServiceUnavailable, "Try again in a moment", problem{Text: "Something that this page needs does not answer."})
 }
+
+// notDone answers when an administrator's act was refused, or could not be done.
+func (p *Pages) notDone(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, challenge.ErrNotAllowed) {
+		p.fail(w, r, http.StatusConflict, "Not now", problem{Text: "The account has a second step already.", Link: "/admin", LinkText: "Back to the list"})
+		return
+	}
+	p.unavailable(w, r, err)
+}
+
+// act is one button of the admin page.
+type act struct{ CSRF, ID, Do, Text string }
+
+func newAct(csrf, id, do, text string) act { return act{csrf, id, do, text} }
 
 // only lets some methods through. It stands inside the guards, so that a stranger learns nothing from it.
 func (p *Pages) only(h http.HandlerFunc, methods ...string) http.Handler {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -135,7 +136,7 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		name string
 		walk func(*inspector, *visitor)
 	}{
-		{"without scripts", tourLogins}, {"the security pages", tourSecurity}, {"passkeys", tourPasskeys}, {"refusals", tourRefusals},
+		{"without scripts", tourLogins}, {"the security pages", tourSecurity}, {"passkeys", tourPasskeys}, {"refusals", tourRefusals}, {"in a language of long words", tourGerman},
 	} {
 		t.Run(tour.name, func(t *testing.T) {
 			t.Parallel()
@@ -352,4 +353,21 @@ func tourRefusals(i *inspector, v *visitor) {
 	v.fill("Password", password)
 	v.at("/login", v.press("Log in"), 429)
 	i.look(v, "login-blocked")
+}
+
+func tourGerman(i *inspector, v *visitor) {
+	v.scripts(false)
+	v.password("alice")
+	if _, err := chromedp.Call(v.tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": jsontext.Value(`"de"`)}}); err != nil {
+		v.t.Fatal(err)
+	}
+	v.open("/login/verify")
+	v.reads("Code eingeben")
+	i.look(v, "german-code")
+	v.do(chromedp.SendKeys(chromedp.CSS("#code"), totp(v.t, aliceSecret)))
+	v.at("/account", v.next(chromedp.KeyEvent("\r")), 200)
+	for _, page := range []string{"", "/totp", "/phone", "/recovery-codes", "/devices", "/sessions"} {
+		v.open("/account/security" + page)
+		i.look(v, "german-security"+strings.ReplaceAll(page, "/", "-"))
+	}
 }

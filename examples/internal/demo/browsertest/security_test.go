@@ -107,6 +107,20 @@ func TestSamAddsAnAddressThatHeHasShownToBeHis(t *testing.T) {
 	v.reads("SMS: work")
 }
 
+func TestSamPrefersTheMail(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := s.withoutScripts(t)
+	v.password("sam")
+	v.code(s.sent(t, "+31600000001"))
+	v.open("/account/security")
+	v.at("/account/security", v.pressIn(`//main//ul/li[contains(., "E-mail")]`, "Ask for this first"), 200)
+	v.logOut()
+	v.password("sam")
+	v.reads("We sent a code to s•••@example.com")
+	v.code(s.sent(t, "sam@example.com"))
+}
+
 func TestAliceSeesWhereSheIsLoggedInAndEndsIt(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -126,7 +126,7 @@ func (v *visitor) back() {
 	if _, failed := errors.AsType[*chromedp.LoadError](chromedp.Do(ctx, chromedp.NavigateBack())); failed {
 		return
 	} else if err := ctx.Err(); err != nil {
-		v.t.Fatal(err)
+		v.t.Fatalf("going back: %v: a page that the browser has kept does not load\n%s", err, v.page())
 	}
 }
 

@@ -44,6 +44,7 @@ func Run(t *testing.T, site func(*demo.Demo) (http.Handler, error)) {
 		{"strangers see public pages only", strangers},
 		{"the address of a client counts, and a trusted proxy names it", loginRate},
 		{"every security page shows", securityPages},
+		{"alice looks after the others' accounts, and nobody else does", administration},
 		{"the settings of the command line hold", settings},
 	} {
 		t.Run(story.name, func(t *testing.T) {

@@ -229,6 +229,11 @@ func (p *promotion) run(ctx context.Context, steps []protocolStep) error {
 // useUp writes what the right answer used up: a recovery code or a signature counter. An enrolment that cannot be confirmed
 // is refused here, before anything has changed.
 func (p *promotion) useUp(ctx context.Context) error {
+	if n := len(p.login.Methods); n > 0 {
+		if err := p.l.keepHandle(ctx, p.account.ID, p.login.Methods[n-1].Name, p.proof.Enrolment); err != nil {
+			return err
+		}
+	}
 	if p.confirm != nil {
 		e, err := p.l.loadEnrolments(ctx, p.account.ID)
 		if err == nil {

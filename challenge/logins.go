@@ -57,6 +57,11 @@ type Config struct {
 	// default, means never; the most is 30 days. Any change of password or factors ends all trust.
 	TrustDevices time.Duration
 
+	// Passwordless names the factor, such as "passkey", whose answers count as both factors when the device has verified the
+	// person by PIN or biometry: without a name and without a password. Empty, the default, means none. The factor must be
+	// [Discoverable], as webauthn.Factor is.
+	Passwordless string
+
 	Idle     time.Duration // zero means 1 hour, which is also the most
 	Absolute time.Duration // zero means 24 hours, which is also the most
 
@@ -117,6 +122,7 @@ type Logins struct {
 	verdicts  verdicts
 
 	trustFor        time.Duration
+	alone           Factor // that counts as both; nil unless Config.Passwordless
 	notices         Sender
 	noticesUnderWay atomic.Int32
 	noticesDone     sync.WaitGroup
@@ -241,6 +247,15 @@ func New(c Config) (*Logins, error) {
 			}
 		}
 	}
+	var alone Factor
+	if c.Passwordless != "" {
+		if i := slices.IndexFunc(c.Factors, func(f Factor) bool { return f != nil && f.Name() == c.Passwordless }); i >= 0 {
+			alone = c.Factors[i]
+		}
+		if _, ok := ability[Discoverable](alone); !ok {
+			refuse("Config.Passwordless %q is no factor in Config.Factors that can count as both: webauthn.Factor can", c.Passwordless)
+		}
+	}
 	if len(c.Factors) > 0 && !real {
 		refuse("Config.Factors holds recovery codes only: they back another factor up")
 	}
@@ -278,7 +293,7 @@ func New(c Config) (*Logins, error) {
 		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
 	}
-	l.notices, l.trustFor = c.Notices, c.TrustDevices
+	l.notices, l.trustFor, l.alone = c.Notices, c.TrustDevices, alone
 	l.recorder.calls = make(chan struct{}, maxCalls)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}

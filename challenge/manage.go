@@ -27,14 +27,14 @@ const (
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
 // also stands for making new recovery codes: a recovery code alone may add an authenticator and never take one away (I-14).
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
-	login, _, methods, err := l.steppingUp(ctx, c, s)
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return nil, err
 	}
-	return l.changeNeeds(login, methods, removing), nil
+	return l.changeNeeds(login, sub.account, methods, removing), nil
 }
 
-func (l *Logins) changeNeeds(login *Login, methods []string, removing bool) (needs []string) {
+func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing bool) (needs []string) {
 	now := l.now()
 	recent := func(match func(name string) bool) bool {
 		return slices.ContainsFunc(login.Methods, func(m Method) bool { return now.Sub(m.At) < ConfirmedWithin && match(m.Name) })
@@ -42,7 +42,7 @@ func (l *Logins) changeNeeds(login *Login, methods []string, removing bool) (nee
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
 	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
 	strong := recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName })
-	if !slices.ContainsFunc(login.Methods, func(m Method) bool {
+	if !l.bothAgain(login, a) && !slices.ContainsFunc(login.Methods, func(m Method) bool {
 		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || removing || m.Name != methodPassword || m.At.After(login.Created))
 	}) {
 		needs = append(needs, NeedsFirst)
@@ -63,7 +63,7 @@ func (l *Logins) changing(ctx context.Context, c Client, s *Session, removing bo
 	if err != nil {
 		return nil, subject{}, err
 	}
-	if needs := l.changeNeeds(login, methods, removing); len(needs) > 0 {
+	if needs := l.changeNeeds(login, sub.account, methods, removing); len(needs) > 0 {
 		reason := "needs " + strings.Join(needs, ", ")
 		return nil, subject{}, errors.Join(ErrNotFresh, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, "", reason)))
 	}
@@ -244,6 +244,9 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 		if confirm.sealed, err = l.sealData(sub.account.ID, v.id, proof.Enrolment); err != nil {
 			return Outcome{}, err
 		}
+		if err := l.keepHandle(ctx, sub.account.ID, v.factor, proof.Enrolment); err != nil {
+			return Outcome{}, err
+		}
 	}
 	var codes []string
 	if first {
@@ -326,6 +329,7 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 		dctx, cancel := detached(ctx)
 		defer cancel()
 		_, _ = l.apply(dctx, accountKey(sub.account.ID), drop{[]string{id}}) // what is left of it counts for nothing
+		l.dropHandles(dctx, sub.account.ID, []enrolled{v}, left.enrolments.list)
 		l.notify(c, sub.account, noticeFactorRemoved, v.factor)
 	}
 	return out, err

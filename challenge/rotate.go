@@ -31,14 +31,17 @@ func (l *Logins) Rotate(ctx context.Context, accountIDs iter.Seq[string]) (Rotat
 		}
 		resealed := 0
 		recovery := map[uint32]int{}
+		type kept struct{ factor, data string }
+		var all []kept
 		err := l.changeEnrolments(ctx, id, func(list []enrolled) ([]enrolled, error) {
-			resealed = 0
+			resealed, all = 0, nil
 			clear(recovery)
 			for i := range list {
 				data, err := l.keys.Open(list[i].sealed, "authenticator", id, list[i].id)
 				if err != nil {
 					return nil, err
 				}
+				all = append(all, kept{list[i].factor, string(data)})
 				if list[i].factor == recoveryName || list[i].factor == enrolmentCodeName {
 					macs, err := decodeRecovery(data)
 					if err != nil {
@@ -62,6 +65,11 @@ func (l *Logins) Rotate(ctx context.Context, accountIDs iter.Seq[string]) (Rotat
 		})
 		if err != nil {
 			return out, err
+		}
+		for _, v := range all {
+			if err := l.keepHandle(ctx, id, v.factor, []byte(v.data)); err != nil {
+				return out, err
+			}
 		}
 		out.Accounts++
 		out.Resealed += resealed

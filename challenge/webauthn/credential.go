@@ -42,8 +42,9 @@ type passkey struct {
 	device
 	Key          []byte    `json:"key"` // COSE public key
 	Count        uint32    `json:"count"`
-	Flags        byte      `json:"flags"`    // of the authenticator data at enrolment, backup state as of the last use
-	Verified     bool      `json:"verified"` // whether the person was verified at the last use
+	Flags        byte      `json:"flags"`          // of the authenticator data at enrolment, backup state as of the last use
+	Verified     bool      `json:"verified"`       // whether the person was verified at the last use
+	Both         bool      `json:"both,omitempty"` // whether the person was verified at enrolment, or at a login beside a first factor
 	AAGUID       []byte    `json:"aaguid,omitempty"`
 	Attachment   string    `json:"attachment,omitempty"`
 	Discoverable *bool     `json:"discoverable,omitempty"` // nil: the client did not say
@@ -76,7 +77,7 @@ func decode(b []byte) (data, error) {
 func newPasskey(c *lib.Credential, now time.Time) *passkey {
 	k := &passkey{
 		device: device{ID: c.ID, Transports: transports(c.Transport)}, Key: c.PublicKey, Count: c.Authenticator.SignCount,
-		Flags: byte(c.Flags.ProtocolValue()), Verified: c.Flags.UserVerified, Attachment: string(c.Authenticator.Attachment),
+		Flags: byte(c.Flags.ProtocolValue()), Verified: c.Flags.UserVerified, Both: c.Flags.UserVerified, Attachment: string(c.Authenticator.Attachment),
 		Discoverable: c.Extensions.RK, Used: now,
 	}
 	if slices.ContainsFunc(c.Authenticator.AAGUID, func(b byte) bool { return b != 0 }) {
@@ -135,6 +136,8 @@ type Description struct {
 	AAGUID string
 	// Discoverable tells whether it can be found without a name, as autofill does.
 	Discoverable bool
+	// Both tells whether it may count as both factors, where challenge.Config.Passwordless allows that.
+	Both bool
 	// LastUsed is the last login or step-up, or the enrolment.
 	LastUsed time.Time
 }
@@ -151,7 +154,7 @@ func Describe(b []byte) (Description, error) {
 	}
 	flags := protocol.AuthenticatorFlags(k.Flags)
 	v := Description{UserVerified: k.Verified, BackupEligible: flags.HasBackupEligible(), BackedUp: flags.HasBackupState(),
-		Attachment: k.Attachment, Transports: slices.Clone(k.Transports), Discoverable: k.Discoverable != nil && *k.Discoverable, LastUsed: k.Used}
+		Attachment: k.Attachment, Transports: slices.Clone(k.Transports), Discoverable: k.Discoverable != nil && *k.Discoverable, Both: k.alone(), LastUsed: k.Used}
 	if g := k.AAGUID; len(g) == 16 {
 		v.AAGUID = fmt.Sprintf("%x-%x-%x-%x-%x", g[:4], g[4:6], g[6:8], g[8:10], g[10:])
 	}

@@ -50,7 +50,8 @@ func (cloned) AuditReason() string { return "passkey may have been copied: its c
 // attestation is not asked for, framing by another site is refused, and the person has to be present. Safe for concurrent use.
 //
 // Whoever can answer holds the key. Whether the device also verified the person, by PIN or biometry, is asked for and noted,
-// and demanded only with RequireUserVerification: as a second factor beside a password, possession is what counts.
+// and demanded only with RequireUserVerification: as a second factor beside a password, possession is what counts. Where a
+// passkey counts as both factors (challenge.Config.Passwordless) it is always demanded.
 type Factor struct {
 	// RPID is the domain that passkeys are made for: the host of Config.Site, or a domain above it, so that sites beside it
 	// may use the same passkeys. Empty means the host. With another value than before, passkeys made before are not usable.
@@ -156,7 +157,8 @@ func (f *Factor) Parse(answer string) ([]byte, bool) {
 }
 
 // Verify checks an assertion against the challenge that was posed (WebAuthn section 7.2) or, with [challenge.PurposeEnrol], the
-// answer to an enrolment's options (section 7.1). Its Proof names the passkey and carries its new state, which the machine
+// answer to an enrolment's options (section 7.1). With [challenge.PurposePasswordless] it also demands that the assertion names
+// the account's handle and that the person was verified. Its Proof names the passkey and carries its new state, which the machine
 // writes only in place of the state that Verify has seen.
 //
 // It returns ErrNoCode without a challenge, or when it was taken before; ErrCodeExpired after its end; [ErrCloned]; and
@@ -165,8 +167,11 @@ func (f *Factor) Verify(_ context.Context, a *challenge.Attempt, answer []byte) 
 	if len(answer) > maxAnswer {
 		return challenge.Proof{}, wrong("too long")
 	}
-	if a.Purpose == challenge.PurposeEnrol {
+	switch a.Purpose {
+	case challenge.PurposeEnrol:
 		return f.verifyNew(a, answer)
+	case challenge.PurposePasswordless:
+		return f.verifyAlone(a, answer)
 	}
 	return f.verifyAssertion(a, answer)
 }
@@ -201,29 +206,7 @@ func (f *Factor) verifyAssertion(a *challenge.Attempt, answer []byte) (challenge
 	if parsed.Response.CollectedClientData.Origin != a.Site { // exact; the library folds case and default ports
 		return none, wrong("signed for another origin")
 	}
-	party, err := f.party(a)
-	if err != nil {
-		return none, err
-	}
-	// Just this key and its handle: another one that was removed meanwhile does not matter.
-	key := keys[i]
-	state.UserID, state.AllowedCredentialIDs = key.User, [][]byte{key.Passkey.ID}
-	got, err := party.ValidateLogin(user{handle: key.User, name: a.Account.Name, keys: []usable{key}}, state, parsed)
-	if err != nil {
-		return none, wrong("the assertion does not verify")
-	}
-	if got.Authenticator.CloneWarning {
-		return none, ErrCloned
-	}
-	next := *key.Passkey
-	next.Count, next.Flags = got.Authenticator.SignCount, byte(got.Flags.ProtocolValue())
-	next.Verified, next.Used = parsed.Response.AuthenticatorData.Flags.HasUserVerified(), a.Now
-	if parsed.AuthenticatorAttachment != "" {
-		next.Attachment = string(parsed.AuthenticatorAttachment)
-	}
-	key.Passkey = &next
-	b, err := key.encode()
-	return challenge.Proof{Authenticator: key.id, Enrolment: b}, err
+	return f.assert(a, keys[i], state, parsed)
 }
 
 // wrong is a refusal that costs a guess. why is ours, and never a part of the answer.

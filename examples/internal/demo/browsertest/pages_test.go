@@ -358,7 +358,7 @@ func tourRefusals(i *inspector, v *visitor) {
 func tourGerman(i *inspector, v *visitor) {
 	v.scripts(false)
 	v.password("alice")
-	if _, err := chromedp.Call(v.tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": jsontext.Value(`"de"`)}}); err != nil {
+	if _, err := chromedp.Call(v.tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": "de"}}); err != nil {
 		v.t.Fatal(err)
 	}
 	v.open("/login/verify")

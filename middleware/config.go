@@ -111,6 +111,7 @@ type core struct {
 	script      []byte // for passkeys; nil without them
 	scriptTag   string // its ETag
 	passkeyPath string
+	alonePath   string // where an answer of a passkey goes that counts as both factors
 
 	realm    string
 	logger   *slog.Logger
@@ -201,7 +202,7 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 		errs = append(errs, err)
 	}
 	w.security = newSecurity(w.paths.Security, logins.Enrollable())
-	if slices.Contains(logins.Enrollable(), methodPasskey) && len(c.PasskeyScript) == 0 {
+	if slices.Contains(append(logins.Enrollable(), logins.PasswordlessMethod()), methodPasskey) && len(c.PasskeyScript) == 0 {
 		refuse("Config.PasskeyScript is missing: give webauthn.Script, without which no browser can use a passkey")
 	}
 	w.setScript(c.PasskeyScript)

@@ -69,6 +69,9 @@
 // and end their logins and known devices. A change of factors takes the password and a second factor of the last five
 // minutes, whatever guard stands around the pages.
 //
+// With challenge.Config.Passwordless the login page offers passkeys that count as both factors, in the field for the name
+// and by a button. Its challenge leaves nothing in the store until it is answered.
+//
 // The pages work without JavaScript, but for passkeys: [Config].PasskeyScript is the one script, and only the pages that
 // need it allow one. An app replaces single templates by [Config].Pages, and texts by challenge.Config.Texts.
 //

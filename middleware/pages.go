@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -113,6 +114,8 @@ type pageView struct {
 	Continue     string    // recovery, error: the local path or link to go on with
 	ContinueText texts.Key // error: what that link says; empty: [texts.LinkLogin]
 
+	Alone    string // login: the path for the answer of a passkey that counts as both factors; Passkey has the options
+	Again    string // of this: the path of the page, with a new challenge
 	Passkey  string // code, fresh, enrol with method "passkey": the options for the browser, in JSON
 	Script   string // of these: the path of what the browser needs for them
 	Creating bool   // of these: a passkey is made, not used
@@ -206,6 +209,7 @@ func (p *pages) try(name string) error {
 	}
 	password, passkey, sent := full, full, full
 	password.Method, password.Field = "password", "destination"
+	passkey.Alone, passkey.Again = "/", "/"
 	passkey.Method, passkey.Passkey, passkey.Script, passkey.Security = methodPasskey, "{}", "/", trialSecurity(methodPasskey)
 	passkey.Security.AskFirst = "/"
 	sent.Key, sent.Field, sent.Security = "", "name-id", trialSecurity("sms")
@@ -359,6 +363,9 @@ func (p page) QR() template.URL {
 	}
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG))
 }
+
+// PasskeyAction returns the path for a passkey's answer.
+func (p page) PasskeyAction() string { return cmp.Or(p.Alone, p.Action) }
 
 // Link returns the otpauth URI, or nothing when it is another kind of link.
 func (p page) Link() template.URL {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/texts"
 )
 
 // Names of methods that pages treat differently from others.
@@ -26,6 +27,7 @@ func (w *core) setScript(script []byte) {
 	w.script = bytes.Clone(script)
 	w.scriptTag = `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`
 	w.passkeyPath = w.paths.Login + "/passkey.js"
+	w.alonePath = w.paths.Login + "/passkey"
 }
 
 // withPasskey poses a challenge again where the code page would show one that is gone, as a wrong answer takes it, or too old.
@@ -48,6 +50,34 @@ func (g *Group) withPasskey(v *visit, a answer) answer {
 // poses reports whether a challenge can still be answered.
 func (g *Group) poses(p challenge.Prompt) bool {
 	return p.Options != nil && g.logins.Now().Before(p.Expires)
+}
+
+// alone is the one step of a login by a passkey that counts as both factors.
+func (g *Group) alone(v *visit, in input) answer {
+	next := g.follow(in.fields["next"])
+	out, err := g.logins.Passwordless(v.parent, v.client(), v.session, challenge.PasswordlessInput{Slot: g.slot, Code: in.fields["code"], Next: next})
+	a := g.after(v, out, err, atLogin)
+	switch a.problem {
+	case refusedLogin:
+		a.text = texts.ErrorPasskeyRefused
+	case malformedCode:
+		a.text = texts.PasskeyFailed
+	case noCode, codeExpired:
+		a.text = texts.PasskeyCancelled
+	}
+	if a.next == "" {
+		a.next = next
+	}
+	return a
+}
+
+// showAlone poses a challenge that a passkey alone may answer.
+func (g *Group) showAlone(v *visit) answer {
+	p, err := g.logins.BeginPasswordless(v.parent)
+	if err != nil {
+		return g.explain(v.parent, err, atLogin)
+	}
+	return answer{kind: show, at: atAlone, alone: p}
 }
 
 // servesScript reports whether a request is for the script.

@@ -37,6 +37,8 @@ type answer struct {
 	change    bool   // of the step-up page: it leads to a change of factors
 	strong    bool   // for which a recovery code is not enough
 
+	alone challenge.Prompt // atAlone: a challenge for a passkey that counts as both factors
+
 	page  string // atSecurity: the page and what it shows
 	view  *pageView
 	text  texts.Key    // what the page says in place of the problem's own text
@@ -63,6 +65,7 @@ type place uint8
 const (
 	elsewhere place = iota // an app's route
 	atLogin
+	atAlone // where a passkey that counts as both factors is asked for; a person sees that on the login page
 	atCode
 	atFresh
 	atSecurity // a page below Paths.Security; see answer.page
@@ -347,7 +350,14 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 			return
 		}
 		view.Action, view.Username = p.Login, a.name
+		if b.core.logins.PasswordlessMethod() != "" {
+			if q, err := b.core.logins.BeginPasswordless(v.parent); err == nil { // the password's way works without
+				view.Passkey, view.Alone, view.Again = string(q.Options), b.core.alonePath, p.Login+query("next", a.next)
+			}
+		}
 		b.page(v, status, pageLogin, view)
+	case atAlone:
+		b.redirect(v, p.Login)
 	case atCode:
 		pending, _ := a.session.Pending()
 		view.Next, view.Login, view.Action, view.CancelAction = "", pending.ID, p.Verify, p.Cancel
@@ -563,6 +573,12 @@ func (p program) describe(out *jsonAnswer, a answer, session *challenge.Session)
 		p.prompt(out, pending.Prompt)
 		return
 	}
+	if a.at == atAlone {
+		out.Status, out.Methods = "anonymous", []string{a.alone.Method}
+		out.ExpiresIn = int64(a.alone.Expires.Sub(p.core.logins.Now()) / time.Second)
+		p.prompt(out, a.alone)
+		return
+	}
 	if len(a.stepUp.Methods) > 0 && a.kind != entered {
 		out.Status, out.Methods = "second_factor_required", a.stepUp.Methods
 		p.prompt(out, a.stepUp.Prompt)
@@ -593,7 +609,7 @@ func (p program) refuse(v *visit, a answer) {
 	row := problems[a.problem]
 	catalog, lang := p.core.logins.Texts(), v.language()
 	out := jsonProblem{Type: "urn:sallyport:problem:" + row.slug, Title: row.title, Status: row.status,
-		Detail: pageMessage{Key: row.text, Wait: a.wait}.text(catalog, lang)}
+		Detail: pageMessage{Key: cmp.Or(a.text, row.text), Wait: a.wait}.text(catalog, lang)}
 	h := v.out.Header()
 	switch {
 	case a.problem == freshRequired: // RFC 9470 section 3

@@ -29,17 +29,22 @@ var (
 	resendRoute = route{at: atCode, act: (*Group).resend, reads: []string{"method", "login"}, bodiless: true, sendOn: true}
 	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true}
 	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true, free: true}
+	aloneRoute  = route{at: atLogin, show: (*Group).showAlone, act: (*Group).alone, reads: []string{"code", "method", "next"}, needs: []string{"code"}}
 	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true}
 )
 
-// Pages serves the login, code, enrolment, step-up and logout pages of [Paths], and Config.PasskeyScript. It guards itself: mount it on the login path,
-// on everything below it, and on the logout path.
+// Pages serves the login, code, enrolment, step-up and logout pages of [Paths], and Config.PasskeyScript. Where a passkey may
+// count as both factors (challenge.Config.Passwordless), the login page offers that too. It guards itself: mount it on the
+// login path, on everything below it, and on the logout path.
 func (w *Web) Pages() http.Handler {
 	p := &w.paths
 	g := w.Group
 	routes := map[string]route{
 		p.Login: loginRoute, p.Verify: verifyRoute, p.Enrol: verifyRoute, p.Resend: resendRoute, p.Cancel: cancelRoute,
 		p.Fresh: freshRoute, p.Logout: logoutRoute,
+	}
+	if w.logins.PasswordlessMethod() != "" {
+		routes[w.alonePath] = aloneRoute
 	}
 	read := func(r *http.Request, rt route) (fields, error) {
 		return readForm(r, append(rt.reads, "csrf_token")...)
@@ -79,6 +84,8 @@ func (w *Web) API(options ...APIOption) *API {
 }
 
 // Routes serves the JSON routes: login, login/verify, login/resend, login/cancel, login/fresh and logout, below [Paths].API.
+// Where a passkey may count as both factors (challenge.Config.Passwordless), a GET of login/passkey poses a challenge and a
+// post answers it.
 func (a *API) Routes() http.Handler {
 	p := a.paths.API
 	routes := map[string]route{
@@ -90,6 +97,9 @@ func (a *API) Routes() http.Handler {
 			rt.show = nil
 			routes[path] = rt
 		}
+	}
+	if a.logins.PasswordlessMethod() != "" {
+		routes[p+"/login/passkey"] = aloneRoute
 	}
 	read := func(r *http.Request, rt route) (fields, error) {
 		if rt.bodiless && !hasBody(r) { // whatever type nothing is said to have
@@ -168,7 +178,9 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 		}
 	}
 	if !post {
-		v.handOut()
+		if g.slot == challenge.Cookie {
+			v.handOut()
+		}
 		return rt.show(g, v)
 	}
 	if rt.sendOn && v.login != nil && v.kind == cookieCredential {

@@ -147,7 +147,10 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		a.kind = sentOn
 		return a
 	case to.password:
-		if !slices.Contains(v.login.MethodNames(), methodPassword) { // came in another way, which only a login can repeat
+		switch can, err := g.logins.CanAskPassword(v.parent, v.login); {
+		case err != nil:
+			return g.explain(v.parent, err, elsewhere)
+		case !can: // came in another way, which only a login can repeat
 			return answer{problem: notAllowed, text: texts.ErrorLoginAgain}
 		}
 		a.stepUp = askPassword

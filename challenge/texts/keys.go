@@ -52,16 +52,17 @@ const (
 
 // Buttons and links.
 const (
-	ButtonLogIn    Key = "button.log-in"
-	ButtonVerify   Key = "button.verify"
-	ButtonResend   Key = "button.resend"
-	ButtonConfirm  Key = "button.confirm" // the password again
-	ButtonActivate Key = "button.activate"
-	ButtonCancel   Key = "button.cancel"
-	ButtonLogOut   Key = "button.log-out"
-	ButtonContinue Key = "button.continue"
-	LinkLogin      Key = "link.login"
-	LinkHome       Key = "link.home"
+	ButtonLogIn        Key = "button.log-in"
+	ButtonLogInPasskey Key = "button.log-in-passkey"
+	ButtonVerify       Key = "button.verify"
+	ButtonResend       Key = "button.resend"
+	ButtonConfirm      Key = "button.confirm" // the password again
+	ButtonActivate     Key = "button.activate"
+	ButtonCancel       Key = "button.cancel"
+	ButtonLogOut       Key = "button.log-out"
+	ButtonContinue     Key = "button.continue"
+	LinkLogin          Key = "link.login"
+	LinkHome           Key = "link.home"
 )
 
 // Names of methods, as they stand in a list or after a colon. See [Catalog.Method] for the method of a factor's name.
@@ -100,6 +101,7 @@ const (
 const (
 	// ErrorRefused is the one text for an unknown name, a wrong password, a blocked, disabled or service account (I-10).
 	ErrorRefused         Key = "error.refused"
+	ErrorPasskeyRefused  Key = "error.passkey-refused" // the same for a passkey that counts as both factors
 	ErrorWrongCode       Key = "error.wrong-code"
 	ErrorReplayed        Key = "error.replayed"
 	ErrorMalformed       Key = "error.malformed"

@@ -20,18 +20,32 @@ type house struct {
 	*challengetest.Kit
 	t      *testing.T
 	logins *challenge.Logins
+	config challenge.Config
 	keys   map[string]*softKey
 }
 
-func build(t *testing.T) *house {
+func build(t *testing.T) *house { return buildWith(t, func(*challenge.Config) {}) }
+
+// another is a machine on the same store, as another process may be.
+func (h *house) another(change func(*challenge.Config)) *challenge.Logins {
+	h.t.Helper()
+	c := h.config
+	change(&c)
+	l, err := challenge.New(c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return l
+}
+
+func buildWith(t *testing.T, change func(*challenge.Config)) *house {
 	t.Helper()
 	h := &house{Kit: challengetest.New(challengetest.NewClock()), t: t, keys: map[string]*softKey{}}
 	c := h.Config(&stores.Memory{Clock: h.Clock.Now})
 	c.Factors = []challenge.Factor{new(webauthn.Factor), &challenge.Email{Sender: h.Outbox}}
-	var err error
-	if h.logins, err = challenge.New(c); err != nil {
-		t.Fatal(err)
-	}
+	change(&c)
+	h.config = c
+	h.logins = h.another(func(*challenge.Config) {})
 	for id, name := range map[string]string{"1": "alice", "2": "bob"} {
 		h.Users.Add(challenge.Account{ID: id, Name: name, Email: name + "@example.com"}, password)
 		h.SetVerdict(id, challenge.Verdict{Factors: []string{"passkey"}})

@@ -2,7 +2,9 @@
 //
 //   <form method="post" data-passkey-options='{"challenge":…}'   options for get() or create(), in JSON (escaped by the template)
 //         data-passkey-cancelled="…" data-passkey-failed="…"     texts to show; also -unsupported, and -exists for create()
-//         data-passkey-autofill>                                 optional: offer passkeys in <input autocomplete="… webauthn">
+//         data-passkey-autofill="/login" hidden>                 optional, for get(): offer passkeys in <input autocomplete="… webauthn">
+//                                                                too, show the form only where there are some, and load that page when
+//                                                                somebody comes back to it after the options' timeout
 //     <input type="hidden" name="code">
 //     <p data-passkey-status role="alert"></p>
 //     <button data-passkey-start>Use a passkey</button>          gets the focus; other buttons submit as they are
@@ -53,6 +55,7 @@
     const say = (name) => { if (status) status.textContent = (name && form.dataset["passkey" + name]) || ""; };
     let running = null; // the ceremony in progress: a browser has one at a time
 
+    const autofill = form.dataset.passkeyAutofill;
     let options;
     try { options = JSON.parse(form.dataset.passkeyOptions); } catch { return say("Failed"); }
     const create = "pubKeyCredParams" in options;
@@ -72,26 +75,43 @@
         if (mediation) return; // nobody asked: nothing to say
         say({ NotAllowedError: "Cancelled", AbortError: "Cancelled", InvalidStateError: "Exists" }[e.name] || "Failed");
         if (start) start.focus();
+        running = null;
+        offer();
       } finally {
         if (running === mine) running = null;
       }
     }
 
+    let offer = () => {}; // what the field for the name shows
+
     code.value = ""; // a browser that restores forms may bring an answer back
     if (!window.PublicKeyCredential || !navigator.credentials) {
+      if (autofill) return;
       say("Unsupported");
       if (start) start.disabled = true;
       return;
     }
+    form.hidden = false;
     form.addEventListener("submit", (event) => {
       if (code.value || (event.submitter && event.submitter !== start)) return;
       event.preventDefault();
       say("");
       ask();
     });
-    if (start) start.focus();
-    if ("passkeyAutofill" in form.dataset && !create && PublicKeyCredential.isConditionalMediationAvailable)
-      PublicKeyCredential.isConditionalMediationAvailable().then((can) => { if (can && !running) ask("conditional"); });
+    if (!autofill) {
+      if (start) start.focus();
+      return;
+    }
+    // Whoever comes back to a page that has been open for longer than its challenge lives gets a new one, unless something was typed.
+    const since = Date.now(), typed = () => [...document.querySelectorAll("input:not([type=hidden])")].some((i) => i.value);
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && Date.now() - since > options.timeout && !typed()) location.replace(autofill);
+    });
+    if (!PublicKeyCredential.isConditionalMediationAvailable) return;
+    PublicKeyCredential.isConditionalMediationAvailable().then((can) => {
+      if (can) offer = () => { if (!running) ask("conditional"); };
+      offer();
+    });
   }
 
   const all = () => document.querySelectorAll("form[data-passkey-options]");

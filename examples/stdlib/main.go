@@ -44,6 +44,8 @@ func site(d *demo.Demo) (http.Handler, error) {
 		Audit:   d.Audit,
 		Notices: d.Mail, // tells people by mail what happened to their account
 
+		Passwordless: d.Passwordless, // "passkey": one that has verified the person counts as both factors
+
 		PasswordGuesses: d.PasswordGuesses,
 		CodeGuesses:     d.CodeGuesses,
 		BlockFor:        d.BlockFor,

@@ -35,6 +35,9 @@ type Demo struct {
 	// Passkeys says that browsers make passkeys for Site: its host is a name, on https or localhost.
 	Passkeys bool
 
+	// Passwordless is "passkey" where there are some.
+	Passwordless string
+
 	Accounts *Accounts
 	Store    challenge.Store
 	Keys     []challenge.Key
@@ -160,6 +163,9 @@ func (d *Demo) open(f flags) error {
 	}
 	d.InsecureHTTP = strings.HasPrefix(d.Site, "http://")
 	d.Passkeys = new(webauthn.Factor).Check(challenge.Site{Origin: d.Site, Secure: !d.InsecureHTTP}) == nil
+	if d.Passkeys {
+		d.Passwordless = "passkey"
+	}
 	d.Accounts, err = makeAccounts(d.Passkeys)
 	return err
 }

@@ -35,7 +35,20 @@ func (v *visitor) reader() *reader {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return &reader{v, made.AuthenticatorID}
+	v.device = &reader{v, made.AuthenticatorID}
+	return v.device
+}
+
+// finger puts the finger on the device, or takes it away.
+func (r *reader) finger(there bool) {
+	r.t.Helper()
+	change(r, webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: r.id, Enabled: there})
+}
+
+// verified is whether the device knows its owner by the finger, or lets anybody have a go.
+func (r *reader) verified(is bool) {
+	r.t.Helper()
+	change(r, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: r.id, IsUserVerified: is})
 }
 
 // keys are the passkeys on the device.
@@ -129,6 +142,67 @@ func TestAliceAddsAPasskeyLogsInWithItAndRemovesIt(t *testing.T) {
 	if js[bool](v, `document.body.innerText.includes("passkey")`) {
 		t.Errorf("a passkey that was removed is asked for\n%s", v.page())
 	}
+}
+
+func TestAPasskeyAloneLogsInFromTheFieldOrTheButton(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := s.visit(t)
+	device := v.reader()
+	v.open("/login")
+	if v.has("form[data-passkey-autofill][hidden]") {
+		t.Error("a browser that can use passkeys does not offer them")
+	}
+	v.password("alice")
+	v.code(totp(t, aliceSecret))
+	v.enrol("laptop")
+	v.logOut()
+
+	// The browser offers it in the field for the name, where the finger is enough.
+	v.do(chromedp.Navigate(v.url + "/login"))
+	v.do(chromedp.WaitVisible(`//h1[contains(., "alice")] | //form[@action="/logout"]`))
+	v.at("/account", 200, 200)
+	v.reads("alice", "Passkey")
+	if js[bool](v, `document.body.innerText.includes("Password, then")`) {
+		t.Error("somebody has typed a password")
+	}
+	v.at("/account/transfer", v.open("/account/transfer"), 200) // it is both factors, and fresh
+	v.logOut()
+
+	// The button asks, whatever is in the fields.
+	device.finger(false)
+	v.at("/login", v.open("/login"), 200)
+	v.fill("Username", "bob")
+	device.finger(true)
+	v.at("/account", v.press("Log in with a passkey"), 200)
+	v.reads("alice", "Passkey")
+	v.logOut()
+
+	// Without a person who was verified it opens nothing.
+	device.finger(false)
+	device.verified(false)
+	v.at("/login", v.open("/login"), 200)
+	device.finger(true)
+	v.do(chromedp.Click(chromedp.CSS("[data-passkey-start]")))
+	v.says("That was cancelled or took too long. Try again.")
+	device.verified(true)
+
+	// An answer works once, and only for the site that asked. Without scripts nothing is offered, and we ask ourselves.
+	v.scripts(false)
+	v.at("/login", v.open("/login"), 200)
+	question := v.question()
+	answer := v.sign(question)
+	v.at("/account", v.hand(answer), 200)
+	v.logOut()
+	v.at("/login", v.open("/login"), 200)
+	v.at("/login/passkey", v.hand(answer), 401)
+	v.reads("That was cancelled or took too long. Try again.")
+	question = v.question()
+	v.next(chromedp.Navigate(elsewhere(t)))
+	answer = v.sign(question)
+	v.at("/login", v.open("/login"), 200)
+	v.at("/login/passkey", v.hand(answer), 401)
+	v.reads("This passkey cannot be used here.")
 }
 
 // says waits for words where the script of the page speaks.
@@ -251,6 +325,7 @@ func TestOnlyTheRightPasskeyAnswersTheRightQuestion(t *testing.T) {
 		if n := strings.Count(s.events(t), `"Invalid MFA entered"`); n != i+1 {
 			t.Errorf("I-21: %s: %d wrong answers in the audit, want %d", c.name, n, i+1)
 		}
+		device.finger(false)
 		v.at("/login", v.press("Cancel"), 200)
 	}
 }

@@ -21,6 +21,7 @@ type visitor struct {
 	t          *testing.T
 	tab        context.Context
 	scriptless bool
+	device     *reader // nil: none
 }
 
 // visit opens a browser with nothing in it.
@@ -218,6 +219,10 @@ func (v *visitor) describesAt(selector, words string) {
 // password goes through the first step.
 func (v *visitor) password(name string) {
 	v.t.Helper()
+	if v.device != nil { // which would answer at once what the field for the name offers
+		v.device.finger(false)
+		defer v.device.finger(true)
+	}
 	v.at("/login", v.open("/login"), 200)
 	v.fill("Username", name)
 	v.fill("Password", password)

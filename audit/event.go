@@ -68,6 +68,7 @@ const (
 	Logout            Name = "logout"
 	LogoutEverywhere  Name = "logout everywhere"
 	SessionEnded      Name = "session ended"
+	AccessToken       Name = "access token created" // short-lived, from a login or a service account's password
 	SteppedUp         Name = "fresh authentication"
 	PasswordAgain     Name = "password confirmed"
 	GuessesReleased   Name = "guesses released"

@@ -30,6 +30,7 @@ var kinds = [...]kind{
 	{Logout, allFieldsAgent, ecsLogout, ocsfLogoff, low},
 	{LogoutEverywhere, allFieldsAgent, ecsLogout, ocsfLogoff, low},
 	{SessionEnded, allFields, ecsLogout, ocsfLogoff, low},
+	{AccessToken, allFieldsAgent, ecsStage, ocsfOther, low},
 	{SteppedUp, allFieldsAgent, ecsStage, ocsfOther, low},
 	{PasswordAgain, allFieldsAgent, ecsStage, ocsfOther, low},
 	{GuessesReleased, allFields, ecsAccount, ocsfUnlock, low},

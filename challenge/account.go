@@ -103,6 +103,11 @@ func (rec *account) encode() []byte {
 		e.fixed(v.id[:])
 		e.string(v.key)
 		e.time(v.end)
+		if v.child() {
+			e.bytes(v.parent[:])
+		} else {
+			e.bytes(nil)
+		}
 	}
 	e.uint(uint64(len(rec.ending)))
 	for _, k := range rec.ending {
@@ -132,7 +137,11 @@ func decodeAccount(raw []byte) (account, error) {
 	if n := d.count(); n > 0 {
 		rec.logins = make([]liveLogin, 0, min(n, maxLogins)+1) // with room for one more
 		for range n {
-			rec.logins = append(rec.logins, liveLogin{id: d.id(), key: d.string(), end: d.time()})
+			v := liveLogin{id: d.id(), key: d.string(), end: d.time()}
+			if parent := d.string(); parent != "" {
+				d.bad = d.bad || copy(v.parent[:], parent) != len(parent) || len(parent) != len(v.parent)
+			}
+			rec.logins = append(rec.logins, v)
 		}
 	}
 	for range d.count() {

@@ -470,8 +470,10 @@ func (l *Logins) standing(ctx context.Context, c Client, login *Login) (reason s
 		return "", unavailable("users", err)
 	case a.Disabled:
 		return "account disabled", nil
-	case a.Service:
+	case a.Service != login.Service:
 		return "service account", nil
+	case a.Service: // no policy asks a machine for more
+		return "", nil
 	}
 	v, err := l.verdict(ctx, a, c)
 	if err != nil {

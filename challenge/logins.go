@@ -69,6 +69,10 @@ type Config struct {
 	// used, a login from a new device, a block. At most one of a kind for each account and day, after the answer.
 	Notices Sender
 
+	// AccessTokens is how long an access token lives, which a program gets for a login or for a service account's password;
+	// see [Logins.Exchange]. Zero, the default, means that there are none; the most is 15 minutes.
+	AccessTokens time.Duration
+
 	Texts *texts.Catalog // nil means texts.Default()
 	// CanonicalName makes one form of every way to write a name; nil means UsernameCaseMapped (RFC 8265).
 	CanonicalName func(string) (string, error)
@@ -97,8 +101,8 @@ type Site struct {
 	Secure bool   // https
 }
 
-// Durations are the lifetimes in force. Trust is zero when no device can be trusted.
-type Durations struct{ Pending, Idle, Absolute, Code, Trust time.Duration }
+// Durations are the lifetimes in force. Trust is zero when no device can be trusted, Access when there are no access tokens.
+type Durations struct{ Pending, Idle, Absolute, Code, Trust, Access time.Duration }
 
 // Logins is the machine: it decides who is somebody. It is made by [New] and safe for concurrent use.
 type Logins struct {
@@ -209,6 +213,9 @@ func New(c Config) (*Logins, error) {
 	if c.TrustDevices < 0 || c.TrustDevices > mostTrusted {
 		refuse("Config.TrustDevices is %v: give up to %v, or 0 to trust no device", c.TrustDevices, mostTrusted)
 	}
+	if c.AccessTokens < 0 || c.AccessTokens > mostAccess {
+		refuse("Config.AccessTokens is %v: give up to %v, or 0 for none", c.AccessTokens, mostAccess)
+	}
 	lasts("Idle", &c.Idle, time.Hour, time.Hour)
 	lasts("Absolute", &c.Absolute, 24*time.Hour, 24*time.Hour)
 	if len(c.Factors) == 0 {
@@ -289,7 +296,7 @@ func New(c Config) (*Logins, error) {
 			passwordGuesses: c.PasswordGuesses, codeGuesses: c.CodeGuesses, blockFor: c.BlockFor,
 			sendCooldown: c.ResendAfter, sendShort: c.Sends.PerAccountShort, sendDay: c.Sends.PerAccountDay, sendUnlimited: c.InsecureUnlimitedSends,
 		},
-		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL, Trust: c.TrustDevices},
+		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL, Trust: c.TrustDevices, Access: c.AccessTokens},
 		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
 	}

@@ -29,6 +29,7 @@ func someSessions() []*Session {
 		{kind: kindLogin, login: Login{ID: recordID{9}.String(), UserID: "3", Username: "carol", Methods: []Method{{"password", at}, {"totp", at}}, SecondFactor: true,
 			Fresh: at, Created: at, Seen: at, Expires: at.Add(time.Hour), Addr: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl",
 			id: recordID{9}, epoch: epoch{1}, device: deviceID{3}, prompt: &prompt}, data: []byte("app")},
+		{kind: kindLogin, login: Login{ID: recordID{8}.String(), UserID: "7", Username: "reports", Expires: at.Add(time.Minute), Access: true, Service: true, id: recordID{8}}},
 	}
 }
 
@@ -38,7 +39,7 @@ func someAccounts() []account {
 	return []account{
 		{},
 		{epoch: epoch{1}, blocked: true, strange: b, devices: []device{{deviceID{1}, testStart, testStart, b}, {deviceID{2}, testStart, testStart, budgets{}}},
-			auth: []authState{{"a", 99, -1}, {"b", 0, 1 << 40}}, logins: []liveLogin{loginNo(1), loginNo(2)}, ending: []string{"x", "y"}},
+			auth: []authState{{"a", 99, -1}, {"b", 0, 1 << 40}}, logins: []liveLogin{loginNo(1), loginNo(2), token(3, 1).login}, ending: []string{"x", "y"}},
 	}
 }
 

@@ -177,7 +177,8 @@ type Login struct {
 	UserAgent    string
 	Language     string // the account's own, if it has one
 	Grace        bool   // without the second factor that the policy asks for: enrol one; see [Grace]
-	Service      bool   // a service account, for this one request
+	Service      bool   // a service account: for this one request, or with an access token
+	Access       bool   // a short-lived access token: never fresh, and no factor can be changed with it; see [Logins.Exchange]
 
 	id      recordID
 	epoch   epoch
@@ -383,6 +384,8 @@ func (s *Session) encode() []byte {
 		e.string(l.channel)
 		e.string(l.Language)
 		e.bool(l.Grace)
+		e.bool(l.Access)
+		e.bool(l.Service)
 		encodePrompt(&e, l.prompt)
 		if l.enrol == nil {
 			e.string("")
@@ -454,6 +457,8 @@ func (s *Session) decode(raw []byte) error {
 		l.channel = d.string()
 		l.Language = d.string()
 		l.Grace = d.bool()
+		l.Access = d.bool()
+		l.Service = d.bool()
 		l.prompt = decodePrompt(&d)
 		if id := d.string(); id != "" {
 			l.enrol = &enrolling{id: id}

@@ -20,6 +20,7 @@ type LoginInfo struct {
 	Expires   time.Time
 	Addr      netip.Addr // where it began
 	UserAgent string
+	Access    bool // an access token; see [Logins.Exchange]
 }
 
 // Sessions lists the live logins of the account that s belongs to, the latest first.
@@ -47,7 +48,7 @@ func (l *Logins) Sessions(ctx context.Context, s *Session) ([]LoginInfo, error) 
 			continue
 		}
 		o := &other.login
-		out = append(out, LoginInfo{ID: o.ID, Current: o.id == login.id, Methods: o.Methods, Created: o.Created, Seen: o.Seen, Expires: o.Expires, Addr: o.Addr, UserAgent: o.UserAgent})
+		out = append(out, LoginInfo{ID: o.ID, Current: o.id == login.id, Methods: o.Methods, Created: o.Created, Seen: o.Seen, Expires: o.Expires, Addr: o.Addr, UserAgent: o.UserAgent, Access: o.Access})
 	}
 	slices.SortFunc(out, func(a, b LoginInfo) int { return b.Created.Compare(a.Created) })
 	return out, nil

@@ -81,9 +81,10 @@ type authState struct {
 }
 
 type liveLogin struct {
-	id  recordID
-	key string // of the session record
-	end time.Time
+	id     recordID
+	key    string // of the session record
+	end    time.Time
+	parent recordID // of an access token: the login it was made from, with which it ends; else zero
 }
 
 // guess says which of the two budgets is meant.
@@ -126,6 +127,7 @@ type (
 		remember deviceID // becomes known, or is seen again; zero: neither
 		proof    proofUsed
 		renew    *epoch // enrolment: ends every other login in the same step
+		access   bool   // an access token: nobody has shown both factors just now, so no guesses are given back
 	}
 
 	// accept is a promotion for one request, without a login: HTTP Basic with a code.
@@ -276,6 +278,9 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if rec.blocked || in.epoch != rec.epoch {
 			return rec, refusedStale
 		}
+		if in.login.child() && rec.find(in.login.parent) < 0 {
+			return rec, refusedGone
+		}
 		if err := rec.use(in.proof); err != nil {
 			return rec, err
 		}
@@ -283,13 +288,23 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			rec.endAll(*in.renew)
 		}
 		rec.logins = slices.DeleteFunc(slices.Clone(rec.logins), func(l liveLogin) bool { return !now.Before(l.end) })
-		if len(rec.logins) >= maxLogins {
-			rec.ending = append(slices.Clone(rec.ending), rec.logins[0].key)
-			rec.logins = rec.logins[1:]
+		// Access tokens make room for access tokens, so that they push nobody's login out.
+		oldest, n := recordID{}, 0
+		for _, l := range rec.logins {
+			if l.child() == in.login.child() {
+				if n++; n == 1 {
+					oldest = l.id
+				}
+			}
+		}
+		if n >= maxLogins {
+			rec.end(oldest)
 		}
 		rec.logins = append(rec.logins, in.login)
-		rec.success(in.device, now)
-		rec.remember(in.remember, now)
+		if !in.access {
+			rec.success(in.device, now)
+			rec.remember(in.remember, now)
+		}
 		return rec, nil
 
 	case accept:
@@ -326,10 +341,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		return rec, nil
 
 	case logout:
-		if i := rec.find(in.id); i >= 0 {
-			rec.ending = append(slices.Clone(rec.ending), rec.logins[i].key)
-			rec.logins = slices.Delete(slices.Clone(rec.logins), i, i+1)
-		}
+		rec.end(in.id)
 		return rec, nil
 
 	case revoke:
@@ -542,6 +554,24 @@ func (rec *account) setAuth(id string, change func(*authState)) {
 
 func (rec *account) find(id recordID) int {
 	return slices.IndexFunc(rec.logins, func(l liveLogin) bool { return l.id == id })
+}
+
+// child reports whether a login is an access token that was made from another.
+func (l liveLogin) child() bool { return l.parent != recordID{} }
+
+// end puts a login on the list of what has to be deleted, and the access tokens that were made from it.
+func (rec *account) end(id recordID) {
+	if rec.find(id) < 0 {
+		return
+	}
+	rec.ending = slices.Clone(rec.ending)
+	rec.logins = slices.DeleteFunc(slices.Clone(rec.logins), func(l liveLogin) bool {
+		gone := l.id == id || l.child() && l.parent == id
+		if gone {
+			rec.ending = append(rec.ending, l.key)
+		}
+		return gone
+	})
 }
 
 // endAll puts every login on the list of what has to be deleted, and outdates whatever has begun.

@@ -108,8 +108,14 @@ func (m *machine) holds() {
 		seen[d.id] = true
 		all(fmt.Sprintf("device %x's", d.id[:1]), d.budgets)
 	}
-	if len(m.rec.logins) > 50 {
-		m.t.Fatalf("%d logins", len(m.rec.logins))
+	tokens := 0
+	for _, l := range m.rec.logins {
+		if l.child() {
+			tokens++
+		}
+	}
+	if logins := len(m.rec.logins) - tokens; logins > 50 || tokens > 50 {
+		m.t.Fatalf("%d logins and %d access tokens", logins, tokens)
 	}
 	for _, a := range m.rec.auth {
 		if a.failures < 0 || a.failures > 100 {
@@ -136,6 +142,13 @@ func codeBack(auth ...string) settle {
 	return settle{kind: codeGuess, auth: auth}
 }
 func bound(n int, p proofUsed) bind { return bind{epoch: epochOf(1), login: loginNo(n), proof: p} }
+
+// token is the bind of an access token.
+func token(n, parent int) bind {
+	b := bound(n, proofUsed{})
+	b.login.parent, b.access = loginNo(parent).id, true
+	return b
+}
 
 // stepped is bind's companion.
 func stepped(n int, old, new string, p proofUsed) stepUp {
@@ -180,9 +193,10 @@ func TestStateMachine(t *testing.T) {
 		return b
 	}
 	renew := epochOf(9)
-	fifty := []any{}
+	fifty, fiftyTokens := []any{}, []any{}
 	for n := range 50 {
 		fifty = append(fifty, bound(n, proofUsed{}))
+		fiftyTokens = append(fiftyTokens, token(n+1, 100))
 	}
 	failed := func(n int) (out []any) { // wrong answers in a row, with blocks waited for
 		for i := range n {
@@ -298,6 +312,27 @@ func TestStateMachine(t *testing.T) {
 		{"a fifty-first login ends the oldest", fifty, bound(50, proofUsed{}), nil,
 			func(a account) bool {
 				return len(a.logins) == 50 && a.logins[0].key == "key-1" && slices.Equal(a.ending, []string{"key-0"})
+			}},
+		{"I-16: an access token ends with its login", also(bound(1, proofUsed{}), token(2, 1), bound(3, proofUsed{})), logout{loginNo(1).id}, nil,
+			func(a account) bool {
+				return len(a.logins) == 1 && a.logins[0].key == "key-3" && slices.Equal(a.ending, []string{"key-1", "key-2"})
+			}},
+		{"and alone when it is ended by itself", also(bound(1, proofUsed{}), token(2, 1)), logout{loginNo(2).id}, nil,
+			func(a account) bool { return len(a.logins) == 1 && slices.Equal(a.ending, []string{"key-2"}) }},
+		{"I-16: none is made from a login that has ended", also(bound(1, proofUsed{}), logout{loginNo(1).id}), token(2, 1), refusedGone, nil},
+		{"I-16: nor under another epoch", also(bound(1, proofUsed{}), revoke{renew}), token(2, 1), refusedStale, nil},
+		{"I-16: nor while an administrator blocks", also(bound(1, proofUsed{}), block{epochOf(1)}), token(2, 1), refusedStale, nil},
+		{"I-16: a change of factors ends it", also(bound(1, proofUsed{}), token(2, 1)), stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", renew: &renew}, nil,
+			func(a account) bool { return len(a.logins) == 1 && slices.Equal(a.ending, []string{"key-1", "key-2"}) }},
+		{"a step-up leaves it as it is", also(bound(1, proofUsed{}), token(2, 1)), stepped(1, "key-1", "new", proofUsed{}), nil,
+			func(a account) bool { return len(a.logins) == 2 && slices.Equal(a.ending, []string{"key-1"}) }},
+		{"I-08: it gives no guesses back", also(pw(), pwWrong(), bound(1, proofUsed{}), pw(), pwWrong()), token(2, 1), nil,
+			func(a account) bool { return a.strange.password.spent == 1 }},
+		{"a fifty-first access token ends the oldest of them and no login", also(bound(100, proofUsed{}), fiftyTokens), token(51, 100), nil,
+			func(a account) bool { return len(a.logins) == 51 && slices.Equal(a.ending, []string{"key-1"}) }},
+		{"a login that makes room takes its access tokens along", also(fifty[1:], token(60, 1), bound(61, proofUsed{})), bound(62, proofUsed{}), nil,
+			func(a account) bool {
+				return len(a.logins) == 50 && slices.Equal(a.ending, []string{"key-1", "key-60"})
 			}},
 		{"logins that ended by themselves make room first", also(fifty, 24*time.Hour), bind{epoch: epochOf(1), login: liveLogin{id: recordID{9}, key: "late", end: testStart.Add(48 * time.Hour)}}, nil,
 			func(a account) bool { return len(a.logins) == 1 && len(a.ending) == 0 }},
@@ -485,7 +520,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				mo.steps[proof.auth] = proof.step
 			}
 		}
-		switch draw(16) {
+		switch draw(17) {
 		case 0, 1, 2, 3: // spend
 			in := spend{kind: kind, device: dev, epoch: anEpoch(), login: draw(4) == 0, auth: auths[draw(4)]}
 			b := m.rec.budgetsOf(dev, m.now)
@@ -612,6 +647,25 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				clear(mo.guesses[passwordGuess])
 				clear(mo.guesses[codeGuess])
 			}
+		case 16: // an access token
+			parent, end := recordID{}, m.now.Add(24*time.Hour)
+			if len(m.rec.logins) > 0 {
+				l := m.rec.logins[draw(len(m.rec.logins))]
+				parent, end = l.id, l.end
+			}
+			serial++
+			l := loginNo(serial)
+			l.parent, l.end = parent, earlier(end, m.now.Add(15*time.Minute))
+			if draw(4) == 0 {
+				l.parent = loginNo(serial - 1 - draw(3)).id // may have ended, or never been
+			}
+			if err = m.step(bind{epoch: anEpoch(), login: l, device: dev, access: true}); err != nil {
+				break
+			}
+			if before.blocked || l.child() && before.find(l.parent) < 0 {
+				t.Fatal("I-16: an access token of a login that has ended")
+			}
+			mo.madeIn[l.id], mo.keys[l.key] = m.rec.epoch, l.end
 		case 15:
 			if draw(3) == 0 {
 				err = m.step(forget{dev})
@@ -627,6 +681,9 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			alive[l.key] = true
 			if mo.madeIn[l.id] != m.rec.epoch {
 				t.Fatal("I-16: a login of an earlier epoch is in the list")
+			}
+			if l.child() && m.rec.find(l.parent) < 0 && m.now.Before(l.end) {
+				t.Fatal("I-16: an access token outlives the login it was made from")
 			}
 		}
 		for k, end := range mo.keys {

@@ -25,6 +25,9 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 	if !ok {
 		return nil, subject{}, nil, ErrEnded
 	}
+	if login.Access { // it stays as it was made: whoever wants more goes back to the login
+		return nil, subject{}, nil, ErrNotAllowed
+	}
 	rec, err := l.peek(ctx, accountKey(login.UserID))
 	if err != nil {
 		return nil, subject{}, nil, err
@@ -212,7 +215,8 @@ func (l *Logins) stepUp(ctx context.Context, c Client, p *promotion) (Outcome, e
 	return Outcome{Session: p.session, Token: p.token}, nil
 }
 
-// FreshWithin reports whether a login showed its second factor (or, without one, its password again) within d.
+// FreshWithin reports whether a login showed its second factor (or, without one, its password again) within d. An access
+// token never did.
 func (l *Logins) FreshWithin(login *Login, d time.Duration) bool {
-	return !login.Fresh.IsZero() && l.now().Sub(login.Fresh) < d
+	return !login.Access && !login.Fresh.IsZero() && l.now().Sub(login.Fresh) < d
 }

@@ -8,13 +8,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// worker is what this program does instead of the tests when a test has started it as a process of its own.
-var worker func() (ran bool)
+// workers are what this program does instead of the tests when a test has started it as a process of its own.
+var workers []func() (ran bool)
 
 // TestMain also sees to it that no test leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	if worker != nil && worker() {
-		return
+	for _, work := range workers {
+		if work() {
+			return
+		}
 	}
 	flag.Parse()
 	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" { // fuzzing has goroutines of its own

@@ -213,6 +213,22 @@ func tryServer(t *testing.T, s *server, kind string) {
 		}
 		checkHistory(t, historyOf(t, kind, s.addr, 100, restart(t, s)))
 	})
+	if kind == "redigo" { // the same server once more
+		return
+	}
+	t.Run("I-16 the protocol over two processes on "+kind, func(t *testing.T) { hammerProtocol(t, kind, s.addr, nil) })
+	t.Run("I-16 the protocol over two processes while "+kind+" is killed", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes seconds")
+		}
+		var one sync.Mutex
+		hammerProtocol(t, kind, s.addr, func() {
+			one.Lock()
+			defer one.Unlock()
+			s.kill()
+			s.start(t)
+		})
+	})
 }
 
 func saysWhatIsWrong(t *testing.T, s *server, kind string, isSQL bool) {

@@ -53,6 +53,7 @@ func site(d *demo.Demo) (http.Handler, error) {
 		BlockFor:        d.BlockFor,
 		CodeTTL:         d.CodeTTL,
 		PendingTTL:      d.PendingTTL,
+		TrustDevices:    d.TrustDevices,
 		ResendAfter:     d.ResendAfter,
 
 		InsecureUnlimitedSends: d.UnlimitedSends,

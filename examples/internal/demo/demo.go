@@ -48,6 +48,7 @@ type Demo struct {
 
 	PasswordGuesses, CodeGuesses               int
 	BlockFor, CodeTTL, PendingTTL, ResendAfter time.Duration
+	TrustDevices                               time.Duration
 	UnlimitedSends                             bool
 	LoginRate                                  int
 	TrustedProxies                             []netip.Prefix
@@ -115,7 +116,7 @@ func Open(args []string, stdout, stderr io.Writer) (*Demo, error) {
 	}
 	d := &Demo{
 		PasswordGuesses: f.passwordGuesses, CodeGuesses: f.codeGuesses,
-		BlockFor: f.blockFor, CodeTTL: f.codeTTL, PendingTTL: f.pendingTTL, ResendAfter: f.resendAfter, UnlimitedSends: f.resendAfter == 0,
+		BlockFor: f.blockFor, CodeTTL: f.codeTTL, PendingTTL: f.pendingTTL, ResendAfter: f.resendAfter, TrustDevices: f.trust, UnlimitedSends: f.resendAfter == 0,
 		LoginRate: f.loginRate, TrustedProxies: f.proxies,
 		stdout: stdout, stderr: stderr,
 	}

@@ -25,6 +25,7 @@ type flags struct {
 	passwordGuesses, codeGuesses int
 	blockFor, codeTTL            time.Duration
 	pendingTTL, resendAfter      time.Duration
+	trust                        time.Duration
 	loginRate                    int
 	proxies                      []netip.Prefix
 	smtp                         *smtp.Config
@@ -48,6 +49,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	set.DurationVar(&f.codeTTL, "code-ttl", 10*time.Minute, "how long a sent code is right")
 	set.DurationVar(&f.pendingTTL, "pending-ttl", 10*time.Minute, "how long the second step may take")
 	set.DurationVar(&f.resendAfter, "resend-after", 30*time.Second, "how long before another code is sent; 0s means no wait and no limits")
+	set.DurationVar(&f.trust, "trust-devices", 0, "how long a device may be trusted, on which the password is then enough; 0s means never")
 	set.IntVar(&f.loginRate, "login-rate", 20, "credentials a minute that each client address may show")
 	set.StringVar(&proxies, "trusted-proxies", "", "`CIDRs` of proxies whose X-Forwarded-For counts, with commas between")
 	set.StringVar(&mail, "smtp", "", "`URL` such as smtp://user:pass@host:port: send real mail instead of filling the outbox")
@@ -73,7 +75,7 @@ func (f *flags) check(store, format, proxies, mail string) error {
 		negative bool
 	}{
 		{"max-password-guesses", f.passwordGuesses < 0}, {"max-code-guesses", f.codeGuesses < 0}, {"login-rate", f.loginRate < 0},
-		{"block-for", f.blockFor < 0}, {"code-ttl", f.codeTTL < 0}, {"pending-ttl", f.pendingTTL < 0}, {"resend-after", f.resendAfter < 0},
+		{"block-for", f.blockFor < 0}, {"code-ttl", f.codeTTL < 0}, {"pending-ttl", f.pendingTTL < 0}, {"resend-after", f.resendAfter < 0}, {"trust-devices", f.trust < 0},
 	} {
 		if v.negative {
 			return fmt.Errorf("-%s is negative: give more than 0, or 0 for the default", v.name)

@@ -136,12 +136,12 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		name string
 		walk func(*inspector, *visitor)
 	}{
-		{"without scripts", tourLogins}, {"the security pages", tourSecurity}, {"passkeys", tourPasskeys}, {"refusals", tourRefusals}, {"in a language of long words", tourGerman},
+		{"without scripts", tourLogins}, {"the security pages", tourSecurity}, {"passkeys", tourPasskeys}, {"administration and trust", tourAdministration}, {"refusals", tourRefusals}, {"in a language of long words", tourGerman},
 	} {
 		t.Run(tour.name, func(t *testing.T) {
 			t.Parallel()
 			i := newInspector(t)
-			s := start(t, "-max-password-guesses", "2", "-max-code-guesses", "2")
+			s := start(t, "-max-password-guesses", "2", "-max-code-guesses", "2", "-trust-devices", "720h")
 			tour.walk(i, s.visit(t))
 			if i.axe == "" && !t.Failed() {
 				missing(t, noAxe)
@@ -325,6 +325,21 @@ func tourPasskeys(i *inspector, v *visitor) {
 	v.scripts(false)
 	v.asked("alice")
 	i.look(v, "code-passkey-no-scripts")
+}
+
+func tourAdministration(i *inspector, v *visitor) {
+	v.scripts(false)
+	v.password("alice")
+	v.reads("Do not ask for a code on this device for 30 days")
+	i.look(v, "code-trust")
+	v.do(chromedp.Click(chromedp.CSS("#trust")))
+	v.code(totp(v.t, aliceSecret))
+	v.at("/account/security/devices", v.open("/account/security/devices"), 200)
+	i.look(v, "security-trusted-device")
+	v.at("/admin", v.open("/admin"), 200)
+	i.look(v, "admin")
+	v.at("/admin", v.pressIn(`//section[h2="erin"]`, "Make an enrolment code"), 200)
+	i.look(v, "admin-code")
 }
 
 func tourRefusals(i *inspector, v *visitor) {

@@ -157,3 +157,51 @@ func TestAliceForgetsTheDevicesThatSheIsKnownOn(t *testing.T) {
 	v.at("/account/security/devices", v.press("Forget it"), 200)
 	v.reads("No device is known.")
 }
+
+func TestAliceTrustsADeviceAndStopsTrustingIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-trust-devices", "720h")
+	v := s.withoutScripts(t)
+	v.password("alice")
+	v.do(chromedp.Click(chromedp.CSS("#trust")))
+	v.code(totp(t, aliceSecret))
+	v.logOut()
+	v.open("/login")
+	v.fill("Username", "alice")
+	v.fill("Password", password)
+	v.at("/account", v.press("Log in"), 200) // no code
+	v.at("/login/fresh", v.open("/account/transfer"), 200)
+	v.at("/account/security/devices", v.open("/account/security/devices"), 200)
+	v.at("/account/security/devices", v.press("Stop trusting"), 200)
+	v.logOut()
+	v.password("alice") // and then a code
+	v.field("Code")
+}
+
+func TestAnAdministratorGivesErinACodeToEnrolWith(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	alice, erin := s.withoutScripts(t), s.withoutScripts(t)
+	alice.password("alice")
+	alice.code(totp(t, aliceSecret))
+	alice.at("/admin", alice.open("/admin"), 200)
+	alice.at("/admin", alice.pressIn(`//section[h2="erin"]`, "Make an enrolment code"), 200)
+	alice.reads("Give this code to erin in person")
+	code := strings.TrimSpace(alice.texts("pre code")[0])
+
+	erin.password("erin")
+	erin.fill("Code", code)
+	erin.at("/login/verify", erin.press("Verify"), 200)
+	key := erin.scan()
+	erin.fill("Code", oathtool(t, key))
+	erin.press("Switch on")
+	erin.recoveryCodes()
+	erin.at("/account", erin.press("I have kept them: continue"), 200)
+
+	alice.at("/admin", alice.open("/admin"), 200)
+	alice.at("/admin", alice.pressIn(`//section[h2="erin"]`, "End all logins"), 200)
+	erin.at("/login", erin.open("/account"), 200)
+	if !strings.Contains(s.events(t), `evt.actor="alice"`) {
+		t.Error("I-21: the audit does not say who did it")
+	}
+}

@@ -39,7 +39,7 @@ func refusedFlags(t *testing.T, program string) {
 		{"-store", "postgres://user:hidden@db:port/logins", "-key", key}, {"-store", "redis://:hidden@db/first", "-key", key}, {"-store", "redis:hidden", "-key", key}, {"-key", short}, {"-key", filepath.Dir(short)},
 		{"-outbox", filepath.Dir(short)}, {"-audit", filepath.Join(short, "x")}, {"-audit-format", "xml"},
 		{"-max-password-guesses", "-1"}, {"-max-code-guesses", "-1"}, {"-max-code-guesses", "101"}, {"-max-code-guesses", "many"},
-		{"-block-for", "-1s"}, {"-code-ttl", "-1s"}, {"-code-ttl", "11m"}, {"-pending-ttl", "-1s"}, {"-pending-ttl", "1h"}, {"-resend-after", "-1s"},
+		{"-block-for", "-1s"}, {"-code-ttl", "-1s"}, {"-code-ttl", "11m"}, {"-pending-ttl", "-1s"}, {"-pending-ttl", "1h"}, {"-trust-devices", "-1s"}, {"-trust-devices", "721h"}, {"-resend-after", "-1s"},
 		{"-block-for", "5"}, {"-login-rate", "-1"}, {"-login-rate", "1000000001"}, {"-trusted-proxies", "10.0.0.1"}, {"-trusted-proxies", "10.0.0.0/33"},
 		{"-smtp", "http://mail.example"}, {"-smtp", "smtp://login:hidden@mail.example:99999"}, {"-nonsense"}, {"extra"},
 	} {

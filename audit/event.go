@@ -75,6 +75,8 @@ const (
 	FactorEnrolled    Name = "second factor enrolled"
 	FactorRemoved     Name = "second factor removed"
 	FactorDisabled    Name = "second factor disabled"
+	FactorRenamed     Name = "second factor renamed"
+	FactorPreferred   Name = "second factor preferred" // what the account is asked for first
 	DeviceTrusted     Name = "device trusted"
 	DeviceForgotten   Name = "device forgotten"
 	DeviceDistrusted  Name = "device no longer trusted"

@@ -37,6 +37,8 @@ var kinds = [...]kind{
 	{FactorEnrolled, allFieldsAgent, ecsAccount, ocsfFactorOn, low},
 	{FactorRemoved, allFieldsAgent, ecsAccount, ocsfFactorOff, low},
 	{FactorDisabled, allFields, ecsAccount, ocsfFactorOff, medium},
+	{FactorRenamed, allFieldsAgent, ecsAccount, ocsfOther, low},
+	{FactorPreferred, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{DeviceTrusted, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{DeviceForgotten, allFieldsAgent, ecsAccount, ocsfOther, low},
 	{DeviceDistrusted, allFieldsAgent, ecsAccount, ocsfOther, low},

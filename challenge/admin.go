@@ -4,16 +4,24 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
 )
+
+// What an administrator does to an account may be done again, and leaves an event each time, which names actor. It is
+// ErrUnknown for an id that neither Users nor the store has; an account that Users has no more can still be looked after.
 
 // Block keeps an account out until [Logins.Unblock]: every login and pending login ends, and a right password is refused
 // like a wrong one. actor is who did it, for the audit.
 func (l *Logins) Block(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	a, err := l.administering(ctx, accountID)
+	if err != nil {
+		return err
+	}
 	var renew epoch
 	if err := l.fill(renew[:]); err != nil {
 		return err
@@ -21,7 +29,7 @@ func (l *Logins) Block(ctx context.Context, accountID, actor string) error {
 	if _, err := l.apply(ctx, accountKey(accountID), block{renew}); err != nil {
 		return err
 	}
-	return l.administered(ctx, audit.AccountBlocked, accountID, actor)
+	return l.administered(ctx, audit.AccountBlocked, a, "", actor)
 }
 
 // Unblock gives an account all its guesses back, in every class of clients, enables authenticators that were disabled by
@@ -29,14 +37,43 @@ func (l *Logins) Block(ctx context.Context, accountID, actor string) error {
 func (l *Logins) Unblock(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	a, err := l.administering(ctx, accountID)
+	if err != nil {
+		return err
+	}
 	if _, err := l.apply(ctx, accountKey(accountID), free{authenticators: true, everything: true}); err != nil {
 		return err
 	}
-	return l.administered(ctx, audit.AccountUnblocked, accountID, actor)
+	return l.administered(ctx, audit.AccountUnblocked, a, "", actor)
 }
 
-func (l *Logins) administered(ctx context.Context, name audit.Name, accountID, actor string) error {
-	e := event(name, audit.Success, Client{}, Account{ID: accountID, Name: l.nameOf(ctx, accountID)}, "", "")
+// administering finds the account that an administrator means.
+func (l *Logins) administering(ctx context.Context, accountID string) (Account, error) {
+	a, err := l.account(ctx, accountID)
+	if !errors.Is(err, ErrUnknown) {
+		return a, err
+	}
+	raw, failed := l.accounts.Load(ctx, accountKey(accountID))
+	switch {
+	case failed != nil:
+		return Account{}, unavailable("store", failed)
+	case raw == nil:
+		return Account{}, err
+	}
+	return Account{ID: accountID, Name: accountID}, nil
+}
+
+// account reads one of the app's accounts, whatever its standing.
+func (l *Logins) account(ctx context.Context, accountID string) (Account, error) {
+	a, err := l.users.ByID(ctx, accountID)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return Account{}, unavailable("users", err)
+	}
+	return a, err
+}
+
+func (l *Logins) administered(ctx context.Context, name audit.Name, a Account, method, actor string) error {
+	e := event(name, audit.Success, Client{}, a, method, "")
 	e.Actor = actor
 	return l.Record(ctx, e)
 }
@@ -45,17 +82,25 @@ func (l *Logins) administered(ctx context.Context, name audit.Name, accountID, a
 func (l *Logins) ForgetDevices(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	a, err := l.administering(ctx, accountID)
+	if err != nil {
+		return err
+	}
 	if _, err := l.apply(ctx, accountKey(accountID), forget{}); err != nil {
 		return err
 	}
-	return l.administered(ctx, audit.DeviceForgotten, accountID, actor)
+	return l.administered(ctx, audit.DeviceForgotten, a, "", actor)
 }
 
 // ResetFactors takes every second factor of an account away, ends its logins and forgets its known devices. The person then
-// enrols again at the next login, where the policy asks for a second factor.
+// enrols again at the next login, where the policy asks for a second factor, and is told by mail.
 func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	a, err := l.administering(ctx, accountID)
+	if err != nil {
+		return err
+	}
 	var renew epoch
 	if err := l.fill(renew[:]); err != nil {
 		return err
@@ -77,7 +122,17 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 			return err
 		}
 	}
-	return l.administered(ctx, audit.FactorRemoved, accountID, actor)
+	var names []string
+	lang := l.texts.Match(a.Language, "")
+	for _, v := range gone {
+		if name := l.texts.Method(lang, v.factor); v.shown() && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		l.notifyOf(Client{}, a, noticeFactorRemoved, strings.Join(names, ", "))
+	}
+	return l.administered(ctx, audit.FactorRemoved, a, "", actor)
 }
 
 // enrolmentCodeLife is how long a code of [Logins.EnrolmentCode] is good for.
@@ -87,12 +142,9 @@ const enrolmentCodeLife = 24 * time.Hour
 // stands in for the code to the account's own address, for people who have none (I-02), and replaces one that was made
 // before. Whoever calls it has made sure to whom the code is given. ErrNotAllowed when something is enrolled already.
 func (l *Logins) EnrolmentCode(ctx context.Context, accountID, actor string) (string, error) {
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.account(ctx, accountID)
 	if err != nil {
-		if errors.Is(err, ErrUnknown) {
-			return "", err
-		}
-		return "", unavailable("users", err)
+		return "", err
 	}
 	at, err := l.attempt(&subject{account: a}, enrolmentCode{}, nil, "")
 	if err != nil {
@@ -115,9 +167,7 @@ func (l *Logins) EnrolmentCode(ctx context.Context, accountID, actor string) (st
 	if err != nil {
 		return "", err
 	}
-	e := event(audit.RecoveryCodesMade, audit.Success, Client{}, a, enrolmentCodeName, "")
-	e.Actor = actor
-	return string(codes[0]), l.Record(ctx, e)
+	return string(codes[0]), l.administered(ctx, audit.RecoveryCodesMade, a, enrolmentCodeName, actor)
 }
 
 // enrolmentCodeName is the method under which an administrator's code is answered, in StageProof only.
@@ -142,14 +192,23 @@ type AccountState struct {
 	GraceUsed       int       // logins without the second factor that the policy asks for
 	Factors         []EnrolledFactor
 	Devices         int // known devices
-	Logins          int // logins that have not reached their end
+	Logins          int // live logins
 }
 
 // State describes an account to an administrator, whatever its standing. It changes nothing.
 func (l *Logins) State(ctx context.Context, accountID string) (AccountState, error) {
-	rec, err := l.peek(ctx, accountKey(accountID))
-	if err != nil {
+	if _, err := l.administering(ctx, accountID); err != nil {
 		return AccountState{}, err
+	}
+	raw, err := l.accounts.Load(ctx, accountKey(accountID))
+	if err != nil {
+		return AccountState{}, unavailable("store", err)
+	}
+	var rec account
+	if raw != nil { // else nobody has tried to log in yet
+		if rec, err = decodeAccount(raw); err != nil {
+			return AccountState{}, err
+		}
 	}
 	e, err := l.loadEnrolments(ctx, accountID)
 	if err != nil {
@@ -164,16 +223,11 @@ func (l *Logins) State(ctx context.Context, accountID string) (AccountState, err
 		return time.Time{}
 	}
 	out.PasswordBlocked, out.CodeBlocked = until(rec.strange.password, l.rules.passwordGuesses), until(rec.strange.code, l.rules.codeGuesses)
-	for _, d := range rec.devices {
-		if rec.known(d.id, now) >= 0 {
-			out.Devices++
-		}
+	logins, err := l.live(ctx, &rec)
+	if err != nil {
+		return AccountState{}, err
 	}
-	for _, v := range rec.logins {
-		if now.Before(v.end) {
-			out.Logins++
-		}
-	}
+	out.Logins, out.Devices = len(logins), len(rec.knownDevices(now))
 	out.Factors, err = l.describe(accountID, &rec, e.list)
 	return out, err
 }

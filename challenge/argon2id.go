@@ -105,7 +105,7 @@ func (h *Argon2id) Check(ctx context.Context, a Account, password []byte) (Passw
 	}
 	if a.ID != "" && isBcrypt(a.PasswordHash) {
 		if cost, err := bcryptCost(a.PasswordHash); err == nil {
-			return h.checkBcrypt(a.PasswordHash, cost, password, possible), nil
+			return h.checkBcrypt(a, cost, password, possible), nil
 		}
 	}
 	stored, err := parsePHC(a.PasswordHash)
@@ -117,26 +117,30 @@ func (h *Argon2id) Check(ctx context.Context, a Account, password []byte) (Passw
 	h.measured(stored.params.String(), time.Since(start))
 	m := PasswordMatch{OK: subtle.ConstantTimeCompare(tag, stored.tag) == 1 && possible}
 	if m.OK && (stored.params != h.params() || len(stored.salt) != argon2idSalt || len(stored.tag) != argon2idTag) {
-		m.NewHash = h.upgrade(password)
+		m.NewHash = h.upgrade(a, password)
 	}
 	return m, nil
 }
 
-func (h *Argon2id) checkBcrypt(hash string, cost int, password []byte, possible bool) PasswordMatch {
+func (h *Argon2id) checkBcrypt(a Account, cost int, password []byte, possible bool) PasswordMatch {
 	if len(password) > bcryptMaxPassword {
 		password, possible = password[:bcryptMaxPassword], false
 	}
 	start := time.Now()
-	err := bcrypt.CompareHashAndPassword([]byte(hash), password)
+	err := bcrypt.CompareHashAndPassword([]byte(a.PasswordHash), password)
 	h.measured("bcrypt "+strconv.Itoa(cost), time.Since(start))
 	if err != nil || !possible {
 		return PasswordMatch{}
 	}
-	return PasswordMatch{OK: true, NewHash: h.upgrade(password)}
+	return PasswordMatch{OK: true, NewHash: h.upgrade(a, password)}
 }
 
-// upgrade is best effort: a right password is right, whether or not a better hash can be made of it now.
-func (h *Argon2id) upgrade(password []byte) string {
+// upgrade is best effort: a right password is right, whether or not a better hash can be made of it now. A disabled account
+// gets none: its refusal would take longer for a right password than for a wrong one (I-10).
+func (h *Argon2id) upgrade(a Account, password []byte) string {
+	if a.Disabled {
+		return ""
+	}
 	hash, err := h.hash(password)
 	if err != nil {
 		return ""

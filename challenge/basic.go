@@ -33,13 +33,13 @@ func (BasicInput) Format(f fmtState, _ rune) { writeRedacted(f, "[basic input]")
 
 // Verdicts on right credentials of service accounts are kept for a short time, since machines send them with every request.
 const (
-	verdictLife = 60 * time.Second
-	maxVerdicts = 4096
+	basicLife = 60 * time.Second
+	maxBasics = 4096
 )
 
-type verdictKey [32]byte
+type basicKey [32]byte
 
-type verdict struct {
+type basicVerdict struct {
 	id    string
 	epoch epoch
 	until time.Time
@@ -52,12 +52,12 @@ type flight struct {
 	err   error
 }
 
-// verdicts are kept in this process only, under a key of this process, and bound to the account's epoch.
-type verdicts struct {
+// basicVerdicts are kept in this process only, under a key of this process, and bound to the account's epoch.
+type basicVerdicts struct {
 	mu     sync.Mutex
 	key    []byte
-	known  map[verdictKey]verdict
-	flight map[verdictKey]*flight
+	known  map[basicKey]basicVerdict
+	flight map[basicKey]*flight
 }
 
 // Basic checks explicit credentials for one request; it makes no login and leaves no session. A service account needs its
@@ -95,7 +95,7 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 	v.mu.Lock()
 	m := hmac.New(sha256.New, v.key)
 	m.Write(joined(in.Name, string(in.Password)))
-	key := verdictKey(m.Sum(nil))
+	key := basicKey(m.Sum(nil))
 	known, ok := v.known[key]
 	v.mu.Unlock()
 	if ok && l.now().Before(known.until) {
@@ -147,21 +147,21 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := l.now()
-	if len(v.known) >= maxVerdicts {
+	if len(v.known) >= maxBasics {
 		for k, old := range v.known {
 			if !now.Before(old.until) {
 				delete(v.known, k)
 			}
 		}
 	}
-	if len(v.known) < maxVerdicts { // else the next request is verified again: slower, never wrong
-		v.known[key] = verdict{id: fl.first.account.ID, epoch: fl.first.epoch, until: now.Add(verdictLife)}
+	if len(v.known) < maxBasics { // else the next request is verified again: slower, never wrong
+		v.known[key] = basicVerdict{id: fl.first.account.ID, epoch: fl.first.epoch, until: now.Add(basicLife)}
 	}
 	return fl.first, nil
 }
 
 // stillGood holds a kept verdict against the account as it is now.
-func (l *Logins) stillGood(ctx context.Context, v verdict) (firstFactor, error) {
+func (l *Logins) stillGood(ctx context.Context, v basicVerdict) (firstFactor, error) {
 	raw, err := l.accounts.Load(ctx, accountKey(v.id))
 	if err != nil {
 		return firstFactor{}, unavailable("store", err)

@@ -98,8 +98,13 @@ func (l *Logins) newAuthenticator(accountID, factor, name string, data []byte) (
 
 // beginEnrol follows the proof of the account's own address: a new authenticator is made, which counts for nothing before
 // its first right answer, and the pending login goes on under a new token.
-func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessTry, v Verdict) (Outcome, error) {
+func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessTry, proof Proof, v Verdict) (Outcome, error) {
 	t.settle(ctx, false)
+	reason := "own address proven"
+	var used *Proof
+	if t.method == enrolmentCodeName {
+		reason, used = "by an administrator's code", &proof
+	}
 	sub := *t.subject
 	names := l.enrollable(v)
 	if len(names) == 0 || sub.enrolments.any() {
@@ -115,10 +120,13 @@ func (l *Logins) beginEnrol(ctx context.Context, c Client, s *Session, t *guessT
 	if err := l.consume(ctx, s); err != nil {
 		return Outcome{}, l.lost(ctx, c, sub.account, err)
 	}
-	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, t.method, "own address proven")); err != nil {
+	if err := l.saveWaiting(ctx, &sub, made, used); err != nil {
+		if errors.Is(err, errLostRace) {
+			err = l.lost(ctx, c, sub.account, err)
+		}
 		return Outcome{}, err
 	}
-	if err := l.saveWaiting(ctx, &sub, made); err != nil {
+	if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, t.method, reason)); err != nil {
 		return Outcome{}, err
 	}
 	return l.openPending(ctx, s.slot, next, s.data)
@@ -141,9 +149,13 @@ func (l *Logins) makeWaiting(ctx context.Context, sub *subject, method string, u
 	return made, err
 }
 
-// saveWaiting keeps it, one at a time: it takes the place of one that waits, and of the code that opened the enrolment.
-func (l *Logins) saveWaiting(ctx context.Context, sub *subject, made enrolled) error {
+// saveWaiting keeps it, one at a time: it takes the place of one that waits, and of an administrator's code. The code that
+// opened the enrolment, if one did, must still be there: it is used once.
+func (l *Logins) saveWaiting(ctx context.Context, sub *subject, made enrolled, used *Proof) error {
 	return l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		if used != nil && !slices.ContainsFunc(list, func(v enrolled) bool { return v.id == used.Authenticator && string(v.sealed) == string(used.seen) }) {
+			return nil, errLostRace
+		}
 		list = slices.DeleteFunc(list, func(v enrolled) bool { return !v.waits.IsZero() || v.factor == enrolmentCodeName })
 		return append(list, made), nil
 	})
@@ -160,7 +172,7 @@ func (l *Logins) enrolOther(ctx context.Context, s *Session, sub *subject, metho
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := l.saveWaiting(ctx, sub, made); err != nil {
+	if err := l.saveWaiting(ctx, sub, made, nil); err != nil {
 		return Outcome{}, err
 	}
 	err = l.rewrite(ctx, s, func(s *Session) { s.pending.enrolling, s.pending.Prompt = made.id, Prompt{Method: method} })
@@ -235,12 +247,9 @@ func (l *Logins) ImportTOTP(ctx context.Context, accountID, secret, name string)
 	if t == nil {
 		return fmt.Errorf("%w: Config.Factors has no TOTP", ErrMethod)
 	}
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.account(ctx, accountID)
 	if err != nil {
-		if errors.Is(err, ErrUnknown) {
-			return err
-		}
-		return unavailable("users", err)
+		return err
 	}
 	read := t.importSecret
 	if strings.HasPrefix(secret, "otpauth:") {
@@ -264,12 +273,9 @@ func (l *Logins) ImportTOTP(ctx context.Context, accountID, secret, name string)
 // MakeRecoveryCodes replaces an account's recovery codes by new ones, which are returned to be shown once. It asks for no
 // factor itself: whoever calls it has made sure of the person (I-14).
 func (l *Logins) MakeRecoveryCodes(ctx context.Context, c Client, accountID string) ([]string, error) {
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.account(ctx, accountID)
 	if err != nil {
-		if errors.Is(err, ErrUnknown) {
-			return nil, err
-		}
-		return nil, unavailable("users", err)
+		return nil, err
 	}
 	v, codes, err := l.makeRecoveryCodes(&subject{account: a, client: c})
 	if err != nil {
@@ -320,13 +326,11 @@ func (l *Logins) Security(ctx context.Context, c Client, accountID string) (Secu
 	if err != nil {
 		return Security{}, err
 	}
-	out := Security{Needed: !v.NotNeeded, Devices: len(rec.devices)}
-	now := l.now()
-	for _, v := range rec.logins {
-		if now.Before(v.end) {
-			out.Logins++
-		}
+	logins, err := l.live(ctx, &rec)
+	if err != nil {
+		return Security{}, err
 	}
+	out := Security{Needed: !v.NotNeeded, Devices: len(rec.knownDevices(l.now())), Logins: len(logins)}
 	if out.Factors, err = l.describe(accountID, &rec, s.enrolments.list); err != nil {
 		return Security{}, err
 	}
@@ -339,7 +343,7 @@ func (l *Logins) Security(ctx context.Context, c Client, accountID string) (Secu
 // describe lists what is enrolled, for a page.
 func (l *Logins) describe(accountID string, rec *account, list []enrolled) (out []EnrolledFactor, err error) {
 	for _, e := range list {
-		if !e.waits.IsZero() || e.factor == methodTrusted || e.factor == enrolmentCodeName {
+		if !e.shown() {
 			continue
 		}
 		f := EnrolledFactor{ID: e.id, Factor: e.factor, Name: e.name, Created: e.created, Disabled: rec.disabled(e.id)}

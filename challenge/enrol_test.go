@@ -421,7 +421,9 @@ func TestI02ARevokedEnrolmentLeavesNothingBehind(t *testing.T) {
 		"never confirm":       {"use up", "consume", "create", "bind"},
 	} {
 		if wrong := interrupted(t, func(l *challenge.Logins) {
-			l.SetSteps(challenge.StepNames{Promotion: promotion, StepUp: all.StepUp, Ending: all.Ending})
+			steps := all
+			steps.Promotion = promotion
+			l.SetSteps(steps)
 		}); wrong == "" {
 			t.Errorf("%s: nobody noticed", name)
 		} else {

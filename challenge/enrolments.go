@@ -65,10 +65,19 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 	return e, nil
 }
 
+// shown reports whether a person sees it in the list of what they have enrolled.
+func (v *enrolled) shown() bool {
+	return v.waits.IsZero() && v.factor != methodTrusted && v.factor != enrolmentCodeName
+}
+
+func tooMany() error {
+	return fmt.Errorf("%w: an account may have at most %d authenticators", ErrNotAllowed, maxAuthenticators)
+}
+
 // any reports whether the account has a confirmed authenticator besides recovery codes.
 func (e *enrolments) any() bool {
 	return slices.ContainsFunc(e.list, func(v enrolled) bool {
-		return v.waits.IsZero() && !slices.Contains([]string{recoveryName, enrolmentCodeName, methodTrusted}, v.factor)
+		return v.shown() && v.factor != recoveryName
 	})
 }
 
@@ -103,7 +112,7 @@ func (l *Logins) changeRecord(ctx context.Context, accountID string, change func
 			return err
 		}
 		if len(e.list) > maxAuthenticators {
-			return fmt.Errorf("%w: an account may have at most %d authenticators", ErrNotAllowed, maxAuthenticators)
+			return tooMany()
 		}
 		var new []byte
 		if len(e.list) > 0 || e.preferred != "" {

@@ -8,7 +8,7 @@ import (
 // What the tests outside the package need to see of its inside.
 
 // StepNames are the protocol's steps in their order.
-type StepNames struct{ Promotion, StepUp, Ending []string }
+type StepNames struct{ Promotion, StepUp, Change, Ending []string }
 
 // Steps names the steps in force.
 func (l *Logins) Steps() (n StepNames) {
@@ -17,6 +17,9 @@ func (l *Logins) Steps() (n StepNames) {
 	}
 	for _, s := range l.stepUpSteps {
 		n.StepUp = append(n.StepUp, s.name)
+	}
+	for _, s := range l.changeSteps {
+		n.Change = append(n.Change, s.name)
 	}
 	for _, s := range l.endingSteps {
 		n.Ending = append(n.Ending, s.name)
@@ -32,7 +35,7 @@ func (l *Logins) SetSteps(n StepNames) {
 		}
 		return out
 	}
-	l.promotionSteps, l.stepUpSteps = pick(promotionSteps, n.Promotion), pick(stepUpSteps, n.StepUp)
+	l.promotionSteps, l.stepUpSteps, l.changeSteps = pick(promotionSteps, n.Promotion), pick(stepUpSteps, n.StepUp), pick(changeSteps, n.Change)
 	l.endingSteps = nil
 	for _, name := range n.Ending {
 		l.endingSteps = append(l.endingSteps, endingSteps[slices.IndexFunc(endingSteps, func(s endingStep) bool { return s.name == name })])

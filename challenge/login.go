@@ -172,7 +172,6 @@ func (o Outcome) Format(f fmtState, _ rune) { writeRedacted(f, "[outcome]") }
 // promotion is one try to make a login: of a pending login, or of nothing where a policy says "not needed".
 type promotion struct {
 	l         *Logins
-	client    Client
 	slot      Slot
 	pending   *Session // to be consumed; nil after a policy's "not needed"
 	key       string   // of the account's record
@@ -184,6 +183,8 @@ type promotion struct {
 	proof     Proof
 	confirm   *confirmation                        // enrolment: the authenticator that becomes real
 	change    func([]enrolled) ([]enrolled, error) // of a change of factors
+	changed   bool                                 // it was made
+	last      epoch                                // of the account when all else has ended
 	guess     guess                                // step-up: which budget is given back
 	login     Login
 	data      []byte

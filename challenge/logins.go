@@ -123,7 +123,7 @@ type Logins struct {
 	clock     func() time.Time
 	random    io.Reader
 	recorder  recorder
-	verdicts  verdicts
+	verdicts  basicVerdicts
 
 	trustFor        time.Duration
 	alone           Factor // that counts as both; nil unless Config.Passwordless
@@ -134,6 +134,7 @@ type Logins struct {
 	// The protocol's steps in their order. Tests leave one out or swap two to see that somebody notices.
 	promotionSteps []protocolStep
 	stepUpSteps    []protocolStep
+	changeSteps    []protocolStep
 	endingSteps    []endingStep
 }
 
@@ -298,12 +299,12 @@ func New(c Config) (*Logins, error) {
 		},
 		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL, Trust: c.TrustDevices, Access: c.AccessTokens},
 		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
-		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, endingSteps: endingSteps,
+		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, changeSteps: changeSteps, endingSteps: endingSteps,
 	}
 	l.notices, l.trustFor, l.alone = c.Notices, c.TrustDevices, alone
 	l.recorder.calls = make(chan struct{}, maxCalls)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
-	l.verdicts = verdicts{key: make([]byte, 32), known: map[verdictKey]verdict{}, flight: map[verdictKey]*flight{}}
+	l.verdicts = basicVerdicts{key: make([]byte, 32), known: map[basicKey]basicVerdict{}, flight: map[basicKey]*flight{}}
 	if err := l.fill(l.verdicts.key); err != nil {
 		return nil, err
 	}

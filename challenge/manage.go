@@ -108,6 +108,10 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 	if !ok {
 		return NewAuthenticator{}, ErrMalformed
 	}
+	confirmed := slices.DeleteFunc(slices.Clone(sub.enrolments.list), func(v enrolled) bool { return !v.waits.IsZero() })
+	if len(confirmed) >= maxAuthenticators { // before anything is sent
+		return NewAuthenticator{}, tooMany()
+	}
 	sub.purpose = PurposeEnrol
 	var shown Enrolment
 	if v, typed := ability[Addresser](f); typed {
@@ -129,6 +133,13 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 		return NewAuthenticator{}, err
 	}
 	made.waits = l.now().Add(l.durations.Pending)
+	out := NewAuthenticator{Method: in.Method, Name: name, Enrolment: shown, Prompt: Prompt{Method: in.Method}}
+	if _, sends := ability[Deliverer](f); sends { // nothing is kept of what could not be sent
+		sub.enrolments.list = append(sub.enrolments.list, made)
+		if out.Prompt, err = l.sendFirst(ctx, login, &sub, &made); err != nil {
+			return NewAuthenticator{}, err
+		}
+	}
 	dctx, cancel := detached(ctx)
 	defer cancel()
 	err = l.changeEnrolments(dctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
@@ -140,23 +151,51 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
-	out := NewAuthenticator{Method: in.Method, Name: name, Enrolment: shown, Prompt: Prompt{Method: in.Method}}
-	if _, sends := ability[Deliverer](f); sends {
-		sub.enrolments.list = append(sub.enrolments.list, made)
-		p, wait, err := l.askOne(ctx, &sub, in.Method, false, made.id)
-		switch {
-		case wait != nil:
-			return NewAuthenticator{}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
-		case err != nil:
-			return NewAuthenticator{}, err
-		}
-		out.Prompt = p
-	}
 	err = l.rewrite(dctx, s, func(s *Session) { s.login.enrol = &enrolling{id: made.id, prompt: out.Prompt} })
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
 	return out, nil
+}
+
+// sendFirst sends the code that a new authenticator is confirmed by.
+func (l *Logins) sendFirst(ctx context.Context, login *Login, sub *subject, v *enrolled) (Prompt, error) {
+	if err := l.codeBlock(ctx, sub.client, sub.account, sub.record.budgetsOf(login.device, l.now()).code); err != nil {
+		return Prompt{}, err // it could not be entered (I-15)
+	}
+	p, wait, err := l.askOne(ctx, sub, v.factor, false, v.id)
+	if wait != nil {
+		err = &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
+	}
+	return p, err
+}
+
+// ResendEnrolment sends the code of what a login is enrolling again; the one sent before is replaced. It returns ErrMethod
+// for what sends nothing, ErrNoCode, ErrCodeExpired, ErrNotFresh, ErrSend, a *BlockedError, or a *BusyError with Cooldown set.
+func (l *Logins) ResendEnrolment(ctx context.Context, c Client, s *Session) error {
+	login, sub, err := l.changing(ctx, c, s, false)
+	if err != nil {
+		return err
+	}
+	v, err := l.waiting(login, &sub)
+	if err != nil {
+		return err
+	}
+	if !l.Sends(v.factor) {
+		return ErrMethod
+	}
+	sub.purpose = PurposeEnrol
+	p, err := l.sendFirst(ctx, login, &sub, &v)
+	if err != nil {
+		return err
+	}
+	dctx, cancel := detached(ctx)
+	defer cancel()
+	return l.rewrite(dctx, s, func(s *Session) {
+		if s.login.enrol != nil && s.login.enrol.id == v.id {
+			s.login.enrol = &enrolling{id: v.id, prompt: p}
+		}
+	})
 }
 
 // NewAuthenticator is an authenticator that waits for its first right answer. Its Enrolment is to be shown; it holds a secret.
@@ -257,14 +296,13 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 	now := l.now()
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{
 		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now}, apply: confirm.apply,
-		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""),
+		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""), notice: noticeFactorAdded,
 	})
 	if err != nil {
 		try.settle(ctx, errors.Is(err, ErrReplayed))
 		return Outcome{}, err
 	}
 	out.Notice, out.RecoveryCodes = try.notice, codes
-	l.notify(c, sub.account, noticeFactorAdded, v.factor)
 	return out, nil
 }
 
@@ -297,7 +335,7 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 	if err != nil {
 		return Outcome{}, err
 	}
-	i := slices.IndexFunc(sub.enrolments.list, func(v enrolled) bool { return v.id == id && v.waits.IsZero() })
+	i := slices.IndexFunc(sub.enrolments.list, func(v enrolled) bool { return v.id == id && v.shown() })
 	if i < 0 {
 		return Outcome{}, ErrMethod
 	}
@@ -323,14 +361,13 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 			}
 			return list, nil
 		},
-		event: event(audit.FactorRemoved, audit.Success, c, sub.account, v.factor, ""),
+		event: event(audit.FactorRemoved, audit.Success, c, sub.account, v.factor, ""), notice: noticeFactorRemoved,
 	})
 	if err == nil {
 		dctx, cancel := detached(ctx)
 		defer cancel()
 		_, _ = l.apply(dctx, accountKey(sub.account.ID), drop{[]string{id}}) // what is left of it counts for nothing
 		l.dropHandles(dctx, sub.account.ID, []enrolled{v}, left.enrolments.list)
-		l.notify(c, sub.account, noticeFactorRemoved, v.factor)
 	}
 	return out, err
 }
@@ -356,31 +393,43 @@ func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (
 		apply: func(list []enrolled) ([]enrolled, error) {
 			return append(slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == recoveryName }), *v), nil
 		},
-		event: event(audit.RecoveryCodesMade, audit.Success, c, sub.account, recoveryName, ""),
+		event: event(audit.RecoveryCodesMade, audit.Success, c, sub.account, recoveryName, ""), notice: noticeRecoveryMade,
 	})
 	if err == nil {
 		out.RecoveryCodes = codes
-		l.notify(c, sub.account, noticeFactorAdded, recoveryName)
 	}
 	return out, err
 }
 
 // Prefer makes method the one that the account is asked for first, at the next login and from then on; empty means the app's
-// order. It chooses among what may be used anyway, so nothing is asked for. ErrMethod for what cannot be chosen.
+// order. It asks for what [Logins.BeginEnrolment] asks for: nobody else may lead the owner to a weaker factor. Nobody is
+// logged out by it. ErrMethod for what cannot be chosen.
 func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string) error {
-	login, _, methods, err := l.steppingUp(ctx, c, s)
+	_, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return err
 	}
-	if method != "" && (!slices.Contains(methods, method) || method == recoveryName || method == methodPassword) {
+	v, err := l.verdict(ctx, sub.account, c)
+	if err != nil {
+		return err
+	}
+	methods, _, err := l.methods(&sub, v)
+	if err != nil {
+		return err
+	}
+	if method != "" && (!slices.Contains(methods, method) || method == recoveryName) {
 		return ErrMethod
 	}
-	ctx, cancel := detached(ctx)
+	dctx, cancel := detached(ctx)
 	defer cancel()
-	return l.changeRecord(ctx, login.UserID, func(e *enrolments) error {
+	err = l.changeRecord(dctx, sub.account.ID, func(e *enrolments) error {
 		e.preferred = method
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return l.Record(ctx, event(audit.FactorPreferred, audit.Success, c, sub.account, method, ""))
 }
 
 // RenameFactor changes what a person calls an authenticator; an empty name is none. Nobody is logged out by it.
@@ -393,16 +442,21 @@ func (l *Logins) RenameFactor(ctx context.Context, c Client, s *Session, id, nam
 	if !ok {
 		return ErrMalformed
 	}
-	ctx, cancel := detached(ctx)
+	dctx, cancel := detached(ctx)
 	defer cancel()
-	return l.changeEnrolments(ctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
-		i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == id && v.waits.IsZero() })
+	method := ""
+	err = l.changeEnrolments(dctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
+		i := slices.IndexFunc(list, func(v enrolled) bool { return v.id == id && v.shown() })
 		if i < 0 {
 			return nil, ErrMethod
 		}
-		list[i].name = name
+		list[i].name, method = name, list[i].factor
 		return list, nil
 	})
+	if err != nil {
+		return err
+	}
+	return l.Record(ctx, event(audit.FactorRenamed, audit.Success, c, sub.account, method, ""))
 }
 
 // cleanName trims a name and refuses what would not stay on one line.
@@ -425,48 +479,64 @@ type factorChange struct {
 	shown *Method // what was shown on the way, if anything
 	apply func([]enrolled) ([]enrolled, error)
 	event audit.Event
+	notice
 }
 
-// changeSteps are a step-up that ends every other login in the same step, and then the change: a change that cannot be made
-// has logged others out, and one that was made has left no login behind that began before it. A login by a factor that is
-// being removed can begin in the instant between; it is in the list of logins, where it can be ended.
+// changeSteps are a step-up that ends every other login in the same step, the change, and the end of whatever has begun
+// between the two. A change that cannot be made has logged others out; one that was made has left no login behind that began
+// before it, and when it returns success, none that a factor made which it took away.
 var changeSteps = []protocolStep{
 	{"create", (*promotion).createStepUp},
 	{"step up", (*promotion).bindStepUp},
 	{"change", (*promotion).changeFactors},
+	{"end others", (*promotion).endOthers},
 }
 
 func (p *promotion) changeFactors(ctx context.Context) error {
-	return p.l.changeEnrolments(ctx, p.account.ID, p.change)
+	err := p.l.changeEnrolments(ctx, p.account.ID, p.change)
+	p.changed = err == nil
+	return err
+}
+
+func (p *promotion) endOthers(ctx context.Context) error {
+	_, err := p.l.apply(ctx, p.key, others{epoch: *p.bind.renew, id: p.login.id, renew: p.last})
+	return err
 }
 
 // change runs the protocol of a change for a login that may make it.
 func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login, sub *subject, ch factorChange) (Outcome, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	var renew epoch
-	if err := l.fill(renew[:]); err != nil {
+	var renew, last epoch
+	if err := errors.Join(l.fill(renew[:]), l.fill(last[:])); err != nil {
 		return Outcome{}, err
 	}
-	p := &promotion{l: l, client: c, key: accountKey(sub.account.ID), slot: s.slot, pending: s, account: sub.account, login: *login,
-		change: ch.apply, bind: bind{epoch: login.epoch, device: login.device, proof: ch.proof, renew: &renew}}
+	p := &promotion{l: l, key: accountKey(sub.account.ID), slot: s.slot, pending: s, account: sub.account, login: *login,
+		change: ch.apply, last: last, bind: bind{epoch: login.epoch, device: login.device, proof: ch.proof, renew: &renew}}
 	now := l.now()
-	p.login.Seen, p.login.prompt, p.login.enrol, p.login.epoch = now, nil, nil, renew
+	p.login.Seen, p.login.prompt, p.login.enrol, p.login.epoch = now, nil, nil, last
 	if ch.shown != nil {
 		p.login.SecondFactor, p.login.Fresh, p.login.Grace = true, now, false
 		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
 		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
 	}
 	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}
-	if err := p.run(ctx, changeSteps); err != nil {
-		err = l.lost(ctx, c, sub.account, err)
-		if errors.Is(err, ErrNoPending) {
+	err := p.run(ctx, l.changeSteps)
+	if err != nil {
+		if err = l.lost(ctx, c, sub.account, err); errors.Is(err, ErrNoPending) {
 			err = ErrEnded
 		}
-		return Outcome{}, err
 	}
-	if err := l.Record(ctx, ch.event); err != nil {
-		return Outcome{}, errors.Join(err, l.endLogin(ctx, p.session))
+	if p.changed { // which stands, whatever has become of the login
+		if ch.kind != "" {
+			l.notify(c, sub.account, ch.notice, ch.event.Method)
+		}
+		if e := l.Record(ctx, ch.event); e != nil && err == nil {
+			err = errors.Join(e, l.endLogin(ctx, p.session))
+		}
+	}
+	if err != nil {
+		return Outcome{}, err
 	}
 	return Outcome{Session: p.session, Token: p.token}, nil
 }

@@ -17,6 +17,7 @@ type notice struct {
 var (
 	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded}
 	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved}
+	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded}
 	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody}
 	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody}
 	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody}
@@ -28,6 +29,11 @@ const maxNotices = 64
 // notify sends a notice after the answer, at most one of a kind for each account and day (I-15). What becomes of it never
 // changes a decision.
 func (l *Logins) notify(c Client, a Account, n notice, method string) {
+	l.notifyOf(c, a, n, l.texts.Method(l.texts.Match(a.Language, c.Language), method))
+}
+
+// notifyOf is notify with the words for what it is about.
+func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 	if l.notices == nil || a.Email == "" {
 		return
 	}
@@ -53,7 +59,7 @@ func (l *Logins) notify(c Client, a Account, n notice, method string) {
 		}
 		lang := l.texts.Match(a.Language, c.Language)
 		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", c.Addr.String(),
-			"method", l.texts.Method(lang, method), "wait", l.texts.Duration(lang, l.rules.blockFor)}
+			"method", method, "wait", l.texts.Duration(lang, l.rules.blockFor)}
 		err = send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
 			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)})
 		outcome := audit.Success

@@ -215,7 +215,9 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 		return firstFactor{}, err
 	}
 
-	match, err := l.match(ctx, a, password)
+	asked := a
+	asked.Disabled = a.Disabled || spent.after.blocked || admit(a) != "" // no new hash for who is refused: it would take twice as long (I-10)
+	match, err := l.match(ctx, asked, password)
 	right := err == nil && match.OK && a.ID != ""
 	paid := spent.after.budgetsOf(device, now).password
 	settled, serr := l.apply(ctx, key, settle{kind: passwordGuess, device: device, window: paid.window, wrong: !right && err == nil})

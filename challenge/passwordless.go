@@ -202,8 +202,7 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 	}
 	now, s := l.now(), t.subject
 	p := Pending{ID: id.String(), Stage: StageCode, Methods: t.allowed, Prompt: Prompt{Method: t.method}, Next: clip(in.Next, 2048), Language: clip(a.Language, 64),
-		Created: now, Expires: now.Add(l.durations.Pending), account: a.ID, name: a.Name, epoch: t.spend.epoch, blocks: t.spend.blocks, device: s.device,
-		addr: c.Addr, agent: clip(c.UserAgent, 512)}
+		Created: now, Expires: now.Add(l.durations.Pending), account: a.ID, name: a.Name, epoch: t.spend.epoch, blocks: t.spend.blocks, device: s.device}
 	pending, err := l.openPending(ctx, in.Slot, p, data)
 	if err != nil {
 		return Outcome{}, err

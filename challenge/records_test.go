@@ -24,7 +24,7 @@ func someSessions() []*Session {
 		{kind: kindAnonymous, created: at},
 		{kind: kindPending, pending: &Pending{ID: recordID{1}.String(), Stage: StageCode, Methods: []string{"totp", "email"}, Prompt: prompt, Next: "/x",
 			Created: at, Expires: at.Add(time.Hour), account: "3", name: "carol", epoch: epoch{2}, blocks: 4, device: deviceID{5},
-			first: []Method{{"password", at}}, channel: "email", addr: netip.MustParseAddr("2001:db8::1"), agent: "curl", enrolling: "id"}},
+			first: []Method{{"password", at}}, channel: "email", enrolling: "id"}},
 		{kind: kindPending, pending: &Pending{ID: recordID{}.String(), Stage: StageProof}, data: []byte{0, 1, 2}},
 		{kind: kindLogin, login: Login{ID: recordID{9}.String(), UserID: "3", Username: "carol", Methods: []Method{{"password", at}, {"totp", at}}, SecondFactor: true,
 			Fresh: at, Created: at, Seen: at, Expires: at.Add(time.Hour), Addr: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl",

@@ -127,8 +127,6 @@ type Pending struct {
 	device    deviceID
 	first     []Method
 	channel   string // of the first factor: a second factor on it does not count (I-06)
-	addr      netip.Addr
-	agent     string
 	enrolling string // id of the authenticator that waits for its first answer
 }
 
@@ -363,8 +361,6 @@ func (s *Session) encode() []byte {
 		e.fixed(p.device[:])
 		encodeMethods(&e, p.first)
 		e.string(p.channel)
-		encodeAddr(&e, p.addr)
-		e.string(p.agent)
 		e.string(p.enrolling)
 	case kindLogin:
 		l := &s.login
@@ -433,8 +429,6 @@ func (s *Session) decode(raw []byte) error {
 		p.device = d.id()
 		p.first = decodeMethods(&d)
 		p.channel = d.string()
-		p.addr = decodeAddr(&d)
-		p.agent = d.string()
 		p.enrolling = d.string()
 	case kindLogin:
 		l := &s.login

@@ -33,8 +33,22 @@ func (l *Logins) Sessions(ctx context.Context, s *Session) ([]LoginInfo, error) 
 	if err != nil {
 		return nil, err
 	}
-	now := l.now()
+	logins, err := l.live(ctx, &rec)
+	if err != nil {
+		return nil, err
+	}
 	var out []LoginInfo
+	for _, o := range logins {
+		out = append(out, LoginInfo{ID: o.ID, Current: o.id == login.id, Methods: o.Methods, Created: o.Created, Seen: o.Seen, Expires: o.Expires, Addr: o.Addr, UserAgent: o.UserAgent, Access: o.Access})
+	}
+	slices.SortFunc(out, func(a, b LoginInfo) int { return b.Created.Compare(a.Created) })
+	return out, nil
+}
+
+// live reads those logins of an account that still open something.
+func (l *Logins) live(ctx context.Context, rec *account) ([]*Login, error) {
+	now := l.now()
+	var out []*Login
 	for _, v := range rec.logins {
 		if !now.Before(v.end) {
 			continue
@@ -43,14 +57,12 @@ func (l *Logins) Sessions(ctx context.Context, s *Session) ([]LoginInfo, error) 
 		if err != nil {
 			return nil, unavailable("store", err)
 		}
-		var other Session
-		if raw == nil || other.decode(raw) != nil || other.kind != kindLogin || other.login.id != v.id || now.Sub(other.login.Seen) >= l.durations.Idle {
+		var s Session
+		if raw == nil || s.decode(raw) != nil || s.kind != kindLogin || s.login.id != v.id || now.Sub(s.login.Seen) >= l.durations.Idle {
 			continue
 		}
-		o := &other.login
-		out = append(out, LoginInfo{ID: o.ID, Current: o.id == login.id, Methods: o.Methods, Created: o.Created, Seen: o.Seen, Expires: o.Expires, Addr: o.Addr, UserAgent: o.UserAgent, Access: o.Access})
+		out = append(out, &s.login)
 	}
-	slices.SortFunc(out, func(a, b LoginInfo) int { return b.Created.Compare(a.Created) })
 	return out, nil
 }
 
@@ -71,7 +83,7 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 		return err // gone already: nobody has ended anything
 	}
 	reason := "another login of the account"
-	if id == login.ID {
+	if recordID(raw) == login.id {
 		reason = ""
 	}
 	return l.Record(ctx, event(audit.Logout, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", reason))
@@ -111,10 +123,7 @@ func (l *Logins) Devices(ctx context.Context, c Client, s *Session) ([]DeviceInf
 	}
 	now, mine := l.now(), deviceOf(login.UserID, c.Device)
 	var out []DeviceInfo
-	for _, d := range rec.devices {
-		if rec.known(d.id, now) < 0 {
-			continue
-		}
+	for _, d := range rec.knownDevices(now) {
 		out = append(out, DeviceInfo{ID: hex.EncodeToString(d.id[:]), Current: d.id == mine, Created: d.created, Used: d.used, Expires: d.created.Add(deviceLife)})
 	}
 	slices.SortFunc(out, func(a, b DeviceInfo) int { return b.Used.Compare(a.Used) })

@@ -148,6 +148,13 @@ type (
 		renew    *epoch // a changed factor: ends every other login, and whatever has begun, in the same step
 	}
 
+	// others ends every login but one, and whatever has begun.
+	others struct {
+		epoch epoch
+		id    recordID
+		renew epoch
+	}
+
 	logout struct{ id recordID }   // ends one login
 	revoke struct{ renew epoch }   // ends all, and every pending login with them
 	ended  struct{ keys []string } // the session records under these keys are gone
@@ -329,15 +336,20 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		rec.logins[i].key = in.new
 		rec.ending = append(slices.Clone(rec.ending), in.old)
 		if in.renew != nil {
-			own := rec.logins[i]
-			rec.logins = slices.Delete(rec.logins, i, i+1)
-			rec.endAll(*in.renew)
-			rec.logins = []liveLogin{own}
+			rec.endOthers(i, *in.renew)
 		}
 		bs := rec.budgetsOf(in.device, now)
 		b, _ := r.pick(&bs, in.kind)
 		b.reset()
 		rec.setBudgets(in.device, bs, now)
+		return rec, nil
+
+	case others:
+		i := rec.find(in.id)
+		if rec.blocked || in.epoch != rec.epoch || i < 0 {
+			return rec, refusedGone
+		}
+		rec.endOthers(i, in.renew)
 		return rec, nil
 
 	case logout:
@@ -446,6 +458,11 @@ func (rec *account) known(id deviceID, now time.Time) int {
 		return -1
 	}
 	return slices.IndexFunc(rec.devices, func(d device) bool { return d.id == id && now.Before(d.created.Add(deviceLife)) })
+}
+
+// knownDevices are those that are not too old.
+func (rec *account) knownDevices(now time.Time) []device {
+	return slices.DeleteFunc(slices.Clone(rec.devices), func(d device) bool { return rec.known(d.id, now) < 0 })
 }
 
 // budgetsOf returns a copy of the budgets for a client: a known device's own, or everybody's.
@@ -582,4 +599,12 @@ func (rec *account) endAll(renew epoch) {
 	}
 	rec.logins = nil
 	rec.epoch = renew
+}
+
+// endOthers is endAll for all but the i-th login.
+func (rec *account) endOthers(i int, renew epoch) {
+	own := rec.logins[i]
+	rec.logins = slices.Delete(slices.Clone(rec.logins), i, i+1)
+	rec.endAll(renew)
+	rec.logins = []liveLogin{own}
 }

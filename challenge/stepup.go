@@ -139,6 +139,11 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 	if in.LoginID != "" && in.LoginID != login.ID {
 		return Outcome{}, l.otherLogin(ctx, c, sub.account)
 	}
+	if in.NotRecovery {
+		if methods = slices.DeleteFunc(methods, func(m string) bool { return m == recoveryName }); len(methods) == 0 {
+			return Outcome{}, fmt.Errorf("%w: only recovery codes are left", ErrNotAllowed)
+		}
+	}
 	p := &promotion{slot: s.slot, pending: s, account: sub.account, login: *login, guess: codeGuess,
 		bind: bind{epoch: login.epoch, device: login.device}}
 	method, notice := methodPassword, ""
@@ -203,7 +208,7 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 func (l *Logins) stepUp(ctx context.Context, c Client, p *promotion) (Outcome, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	p.l, p.client, p.key = l, c, accountKey(p.account.ID)
+	p.l, p.key = l, accountKey(p.account.ID)
 	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}
 	if err := p.run(ctx, l.stepUpSteps); err != nil {
 		err = l.lost(ctx, c, p.account, err)

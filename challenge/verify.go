@@ -37,7 +37,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 		return Outcome{}, err
 	}
 	p := Pending{Stage: StageCode, Next: clip(next, 2048), Language: clip(a.Language, 64), account: a.ID, name: a.Name, epoch: f.epoch, device: f.device,
-		first: f.methods, channel: f.channel, addr: c.Addr, agent: clip(c.UserAgent, 512)}
+		first: f.methods, channel: f.channel}
 	var disabled bool
 	if p.Methods, disabled, err = l.methods(&s, v); err != nil {
 		return Outcome{}, err
@@ -245,6 +245,8 @@ type CodeInput struct {
 	Trust   bool   // the person wants to be asked for the password only on this device; see Config.TrustDevices
 	Method  string // empty: the prompted one, or recovery for an answer shaped like a recovery code
 	Code    string
+	// NotRecovery, in a step-up, refuses a recovery code without using it up: it would not be enough (I-14).
+	NotRecovery bool
 }
 
 // Format hides everything.
@@ -296,7 +298,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		return Outcome{}, err
 	}
 	if p.Stage == StageProof {
-		return l.beginEnrol(ctx, c, s, &try, v)
+		return l.beginEnrol(ctx, c, s, &try, proof, v)
 	}
 
 	// Once more, just before the login is made: what the app has changed while the code was looked at holds (I-16).
@@ -386,7 +388,7 @@ func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID
 func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next string) (Outcome, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	p.l, p.client, p.key = l, c, accountKey(p.account.ID)
+	p.l, p.key = l, accountKey(p.account.ID)
 	id, err := l.randomID()
 	if err != nil {
 		return Outcome{}, err

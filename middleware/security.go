@@ -41,12 +41,13 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	overview, factors, sessions, devices := (*Group).securityOverview, (*Group).factorsPage, (*Group).sessionsPage, (*Group).devicesPage
 	add("", securityRoute{page: overview})
 	add("/enrol", securityRoute{page: (*Group).enrolPage, act: (*Group).confirmEnrolment, reads: []string{"code", "method"}, changes: true})
+	add("/enrol/resend", securityRoute{page: (*Group).enrolPage, hidden: true, act: (*Group).resendEnrolment})
 	add("/enrol/cancel", securityRoute{page: overview, hidden: true, act: (*Group).cancelEnrolment})
 	add("/rename", securityRoute{page: overview, hidden: true, act: (*Group).renameFactor, reads: []string{"id", "name"}})
 	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
-	add("/prefer", securityRoute{page: overview, hidden: true, act: (*Group).prefer, reads: []string{"method"}})
+	add("/prefer", securityRoute{page: overview, act: (*Group).prefer, reads: []string{"method"}, changes: true}) // GET: back from the step-up page
 	add("/devices/distrust", securityRoute{page: devices, hidden: true, act: (*Group).distrust, reads: []string{"id"}})
 	add("/devices/forget", securityRoute{page: devices, hidden: true, act: (*Group).forgetDevice, reads: []string{"id"}})
 	add("/sessions", securityRoute{page: sessions})
@@ -242,6 +243,16 @@ func (g *Group) confirmEnrolment(v *visit, rt securityRoute, in fields) answer {
 		return rt.page(g, v, rt, a)
 	}
 	return g.changed(v, rt, out, nil, g.paths.Security)
+}
+
+// resendEnrolment sends the code again that confirms what is being enrolled.
+func (g *Group) resendEnrolment(v *visit, _ securityRoute, _ fields) answer {
+	rt := g.security[g.paths.Security+"/enrol"]
+	err := g.logins.ResendEnrolment(v.parent, v.client(), v.session)
+	if err == nil {
+		return answer{kind: sentOn, next: rt.path}
+	}
+	return g.refuseChange(v, rt, err)
 }
 
 func (g *Group) cancelEnrolment(v *visit, rt securityRoute, _ fields) answer {

@@ -157,7 +157,8 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 }
 
 // enrolPage shows what waits for its first answer.
-func (g *Group) enrolPage(v *visit, rt securityRoute, a answer) answer {
+func (g *Group) enrolPage(v *visit, _ securityRoute, a answer) answer {
+	path := g.paths.Security + "/enrol"
 	made, err := g.logins.Waiting(v.parent, v.client(), v.session)
 	switch {
 	case errors.Is(err, challenge.ErrNoCode) && a.kind == show:
@@ -171,11 +172,13 @@ func (g *Group) enrolPage(v *visit, rt securityRoute, a answer) answer {
 		return g.explain(v.parent, err, elsewhere)
 	}
 	a.at, a.page = atSecurity, pageEnrol
-	a.view = &pageView{Action: rt.path, CancelAction: rt.path + "/cancel"}
+	a.view = &pageView{Action: path, CancelAction: path + "/cancel"}
 	enrolView(a.view, made.Method, made.Enrolment)
 	a.view.Info = made.Prompt.Info
 	if !made.Prompt.SentAt.IsZero() {
 		a.view.Destination = made.Prompt.To
+		a.view.ResendAction, a.view.CanResend = path+"/resend", true
+		a.view.ResendWait = max(0, made.Prompt.ResendAt.Sub(g.logins.Now()))
 	}
 	return a
 }

@@ -94,7 +94,7 @@ func (g *Group) fresh(v *visit, in input) answer {
 	if given && goal.change {
 		out, err = g.logins.ConfirmPassword(v.parent, v.client(), v.session, in.fields["login"], []byte(password))
 	} else {
-		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code})
+		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code, NotRecovery: goal.strong})
 	}
 	if err != nil {
 		return g.withStepUp(v, g.explain(v.parent, err, atFresh), goal)

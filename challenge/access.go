@@ -101,7 +101,7 @@ func (l *Logins) grant(ctx context.Context, c Client, a Account, login Login, en
 	login.id, login.ID, login.Access, login.Fresh, login.Seen = id, id.String(), true, time.Time{}, now
 	login.Expires = earlier(end, now.Add(l.durations.Access))
 	login.Addr, login.UserAgent = c.Addr, clip(c.UserAgent, 512)
-	p := &promotion{l: l, client: c, slot: Bearer, key: accountKey(a.ID), account: a, login: login,
+	p := &promotion{l: l, slot: Bearer, key: accountKey(a.ID), account: a, login: login,
 		bind: bind{epoch: login.epoch, login: liveLogin{id: id, end: login.Expires, parent: parent}, access: true}}
 	if err := p.run(ctx, accessSteps); err != nil {
 		err = l.lost(ctx, c, a, err)

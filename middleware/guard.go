@@ -48,7 +48,7 @@ func (g *Group) RequirePassword(next http.Handler) http.Handler {
 
 // RequireFresh lets logins through that have shown a second factor less than within ago, or for accounts that need none, the
 // password again. Others are asked to do so: a browser is sent to the step-up page and comes back, a program gets 401
-// insufficient_user_authentication with max_age (RFC 9470). A service account cannot do so: 403. Zero or less lets nobody through.
+// insufficient_user_authentication with max_age (RFC 9470). A service account and an access token cannot do so: 403. Zero or less lets nobody through.
 func (g *Group) RequireFresh(within time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return g.guard(demand{fresh: true, within: within}, next) }
 }
@@ -142,15 +142,15 @@ func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer,
 	case pending:
 		return answer{}, true
 	case d.fresh && (d.within <= 0 || !g.logins.FreshWithin(v.login, d.within)):
-		if v.login.Service {
-			return v.turnAway(answer{problem: notAllowed}, "a service account cannot be fresh"), false
+		if v.login.Service || v.login.Access {
+			return v.turnAway(answer{problem: notAllowed}, "a service account or access token cannot be fresh"), false
 		}
 		return v.turnAway(answer{problem: freshRequired, maxAge: max(0, d.within), next: g.here(r)}, "not fresh"), false
 	case d.factors != nil && !slices.ContainsFunc(v.login.Methods, func(m challenge.Method) bool {
 		return slices.Contains(d.factors, m.Name) && !m.At.Before(v.login.Created) // not what a trusted device remembers
 	}):
-		if v.login.Service {
-			return v.turnAway(answer{problem: notAllowed}, "a service account has no factor"), false
+		if v.login.Service || v.login.Access {
+			return v.turnAway(answer{problem: notAllowed}, "a service account or access token cannot show a factor"), false
 		}
 		return v.turnAway(answer{problem: factorRequired, factors: d.factors, next: g.here(r)}, "another factor is needed"), false
 	}
@@ -179,7 +179,7 @@ func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 		Name: v.basic.name, Password: []byte(v.basic.password), Code: code, Spend: g.payForBasic(r),
 	})
 	if fast, ok := errors.AsType[*errTooFast](err); ok {
-		return v.report(answer{problem: tooMany, wait: fast.wait}, audit.LimitHit, "login rate"), false
+		return v.report(answer{problem: tooMany, wait: fast.wait, limit: g.login}, audit.LimitHit, "login rate"), false
 	}
 	if err != nil {
 		a := g.explain(r.Context(), err, elsewhere) // the machine has written why

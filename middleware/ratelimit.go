@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
@@ -83,7 +85,7 @@ func (g *Group) RateLimit(key Key) func(http.Handler) http.Handler {
 			switch {
 			case g.isLoginPost(r):
 				if ok, wait := g.spend(r, key); !ok {
-					g.tooFast(w, r, wait)
+					g.tooFast(w, r, g.login, wait)
 					return
 				}
 				r = r.WithContext(context.WithValue(r.Context(), limitKeyScope{}, &limitScope{spent: true, key: key}))
@@ -96,12 +98,12 @@ func (g *Group) RateLimit(key Key) func(http.Handler) http.Handler {
 }
 
 // RateLimitRequests refuses requests to the routes it wraps that come faster than rate. name tells limits of several
-// processes apart. It returns an error for a rate that is none.
+// processes apart, and clients read it in RateLimit-Policy: printable ASCII. It returns an error for a rate that is none.
 func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Handler) http.Handler, error) {
-	if key == nil || name == "" {
-		return nil, errors.New("middleware: a limit needs a name and a key")
+	if key == nil || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\\' }) {
+		return nil, errors.New("middleware: a limit needs a key, and a name in printable ASCII without quotation mark and backslash")
 	}
-	l, err := g.newLimit("app "+name, rate)
+	l, err := g.newLimit(appLimit+name, rate)
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +112,15 @@ func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Ha
 			var buf [64]byte
 			s := Subject{Request: r, Client: g.addr.resolve(r), core: g.core}
 			if ok, wait := l.take(r.Context(), key(buf[:0], &s)); !ok {
-				g.tooFast(w, r, wait)
+				g.tooFast(w, r, l, wait)
 				return
 			}
 			next.ServeHTTP(w, r)
 		})
 	}, nil
 }
+
+const appLimit = "app " // begins the names of the app's limits, which are then none of ours
 
 // limitScope is what a RateLimit outside tells our routes and guards inside.
 type limitScope struct {
@@ -169,7 +173,7 @@ func (g *Group) spendPost(v *visit, r *http.Request) (answer, bool) {
 	}
 	ok, wait := g.spend(r, key)
 	if !ok {
-		return v.report(answer{problem: tooMany, wait: wait}, audit.LimitHit, "login rate"), false
+		return v.report(answer{problem: tooMany, wait: wait, limit: g.login}, audit.LimitHit, "login rate"), false
 	}
 	return answer{}, true
 }
@@ -194,7 +198,7 @@ func (g *Group) payForBasic(r *http.Request) func(context.Context) error {
 }
 
 // tooFast answers for a limit that stands outside of everything: in the way of the path that was asked for.
-func (g *Group) tooFast(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+func (g *Group) tooFast(w http.ResponseWriter, r *http.Request, l *limit, wait time.Duration) {
 	if under(r.URL.Path, g.paths.API) {
 		g = &g.programs
 	} else if !g.guards.header {
@@ -204,12 +208,13 @@ func (g *Group) tooFast(w http.ResponseWriter, r *http.Request, wait time.Durati
 	if first {
 		v.read(slots{cookie: true})
 	}
-	v.answer(v.report(answer{problem: tooMany, wait: wait}, audit.LimitHit, "rate"))
+	v.answer(v.report(answer{problem: tooMany, wait: wait, limit: l}, audit.LimitHit, "rate"))
 }
 
 // limit is one rate, counted in this process or by the shared store.
 type limit struct {
 	name   string
+	policy string // as clients read it
 	every  time.Duration
 	burst  int
 	local  *limiter // while the shared store fails, a stricter one
@@ -226,7 +231,7 @@ func (w *core) newLimit(name string, r Rate) (*limit, error) {
 	if r.Requests <= 0 || r.Per <= 0 || r.Burst < 0 || r.Per/time.Duration(r.Requests) <= 0 {
 		return nil, fmt.Errorf("middleware: the limit %q needs a positive number of requests, time and burst", name)
 	}
-	l := &limit{name: name, every: r.Per / time.Duration(r.Requests), burst: r.Burst, shared: w.shared}
+	l := &limit{name: name, policy: r.policy(name), every: r.Per / time.Duration(r.Requests), burst: r.Burst, shared: w.shared}
 	every, burst := l.every, l.burst
 	if l.shared != nil {
 		every, burst = every*stricterBy, max(1, burst/stricterBy)
@@ -236,6 +241,19 @@ func (w *core) newLimit(name string, r Rate) (*limit, error) {
 		return nil, fmt.Errorf("middleware: %w", err)
 	}
 	return l, nil
+}
+
+// policy is the rate in the words of RateLimit-Policy: an item of structured fields (RFC 9651 section 3.3, and
+// draft-ietf-httpapi-ratelimit-headers-10 section 3). The window is told when it is one of whole seconds.
+func (r Rate) policy(name string) string {
+	p := strconv.Quote(strings.TrimPrefix(name, appLimit)) + ";q=" + strconv.Itoa(r.Requests)
+	if r.Per%time.Second == 0 {
+		p += ";w=" + strconv.FormatInt(int64(r.Per/time.Second), 10)
+	}
+	if r.Burst != r.Requests {
+		p += ";sallyport-burst=" + strconv.Itoa(r.Burst)
+	}
+	return p
 }
 
 func (l *limit) take(ctx context.Context, key []byte) (bool, time.Duration) {

@@ -24,6 +24,7 @@ type answer struct {
 
 	problem problem       // refuse
 	wait    time.Duration // refuse: Retry-After, and {wait} in texts
+	limit   *limit        // refuse tooMany: which one
 	allow   string        // refuse methodNotAllowed: the Allow header
 	maxAge  time.Duration // refuse freshRequired
 	factors []string      // refuse factorRequired
@@ -160,13 +161,23 @@ func (v *visit) tell(a answer) {
 	h["Cache-Control"] = noStore
 	h.Add("Vary", varyOn(v.group.guards))
 	if a.wait > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((a.wait+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", seconds(a.wait))
+	}
+	if a.limit != nil {
+		name, _, _ := strings.Cut(a.limit.policy, ";")
+		h["Ratelimit-Policy"] = []string{a.limit.policy}
+		h["Ratelimit"] = []string{name + ";r=0;t=" + seconds(a.wait)}
 	}
 	if a.allow != "" {
 		h.Set("Allow", a.allow)
 	}
 	v.deliver(a)
 	v.group.respond.respond(v, a)
+}
+
+// seconds rounds up, so that nobody comes back too early.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // varyOn says what an answer depends on. HTTP caches are not let near anyway.

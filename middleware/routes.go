@@ -21,6 +21,7 @@ type route struct {
 	anySlot  bool     // a program may come with any of its sessions, as to a guarded route
 	sendOn   bool     // a finished login has nothing to do here
 	free     bool     // shows no credential that could be guessed: no limit counts it
+	basic    bool     // a program may show HTTP Basic, as to a guarded route
 }
 
 var (
@@ -30,6 +31,7 @@ var (
 	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true}
 	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true, free: true}
 	aloneRoute  = route{at: atLogin, show: (*Group).showAlone, act: (*Group).alone, reads: []string{"code", "method", "next"}, needs: []string{"code"}}
+	tokenRoute  = route{act: (*Group).exchange, bodiless: true, basic: true}
 	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true}
 )
 
@@ -70,7 +72,8 @@ type API struct{ *Group }
 type APIOption uint8
 
 // Cookies makes a group for single-page apps: its login sets the session cookie and has no token in the body, and a GET of
-// its login route gives the CSRF token, which every post carries in X-CSRF-Token.
+// its login route gives the CSRF token, which every post carries in X-CSRF-Token. Its routes take no Authorization header,
+// but for the logout and the step-up.
 const Cookies APIOption = 1
 
 // API makes a group whose guards and routes answer in JSON. Its guards take a bearer token, HTTP Basic, or the session cookie
@@ -85,22 +88,9 @@ func (w *Web) API(options ...APIOption) *API {
 
 // Routes serves the JSON routes: login, login/verify, login/resend, login/cancel, login/fresh and logout, below [Paths].API.
 // Where a passkey may count as both factors (challenge.Config.Passwordless), a GET of login/passkey poses a challenge and a
-// post answers it.
+// post answers it. With challenge.Config.AccessTokens, login/token gives access tokens. docs/openapi.json describes them all.
 func (a *API) Routes() http.Handler {
-	p := a.paths.API
-	routes := map[string]route{
-		p + "/login": loginRoute, p + "/login/verify": verifyRoute, p + "/login/enrol": verifyRoute, p + "/login/resend": resendRoute,
-		p + "/login/cancel": cancelRoute, p + "/login/fresh": freshRoute, p + "/logout": logoutRoute,
-	}
-	if a.slot == challenge.Bearer { // a program has no page to look at, and needs no form token
-		for path, rt := range routes {
-			rt.show = nil
-			routes[path] = rt
-		}
-	}
-	if a.logins.PasswordlessMethod() != "" {
-		routes[p+"/login/passkey"] = aloneRoute
-	}
+	routes := a.routes()
 	read := func(r *http.Request, rt route) (fields, error) {
 		if rt.bodiless && !hasBody(r) { // whatever type nothing is said to have
 			return nil, nil
@@ -124,6 +114,28 @@ func (a *API) Routes() http.Handler {
 		}
 		a.serveRoute(rw, r, rt, found, read)
 	})
+}
+
+// routes are the JSON routes by path.
+func (a *API) routes() map[string]route {
+	p := a.paths.API
+	routes := map[string]route{
+		p + "/login": loginRoute, p + "/login/verify": verifyRoute, p + "/login/enrol": verifyRoute, p + "/login/resend": resendRoute,
+		p + "/login/cancel": cancelRoute, p + "/login/fresh": freshRoute, p + "/logout": logoutRoute,
+	}
+	if a.slot == challenge.Bearer { // a program has no page to look at, and needs no form token
+		for path, rt := range routes {
+			rt.show = nil
+			routes[path] = rt
+		}
+	}
+	if a.logins.Durations().Access > 0 {
+		routes[p+"/login/token"] = tokenRoute
+	}
+	if a.logins.PasswordlessMethod() != "" {
+		routes[p+"/login/passkey"] = aloneRoute
+	}
+	return routes
 }
 
 // serveRoute is what all our routes have in common, in the order that keeps the cheap checks in front: method, body limit,
@@ -165,13 +177,16 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 		}
 	}
 	if first {
-		slots := slots{header: g.slot == challenge.Bearer, cookie: g.slot == challenge.Cookie}
+		slots := slots{header: g.guards.header, cookie: g.slot == challenge.Cookie}
 		if rt.anySlot {
 			slots = g.guards
 		}
 		v.read(slots)
-		if v.kind == basicCredential || v.kind == badCredential {
+		if !g.takes(v.kind, rt) {
 			return v.turnAway(answer{problem: loginRequired, at: rt.at}, "not a credential for this route")
+		}
+		if v.kind == basicCredential && !isContentType(r, "application/json") { // see identify
+			return answer{problem: wrongType}
 		}
 		if err := v.open(); err != nil {
 			return g.failed(r.Context(), err)
@@ -204,6 +219,20 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 		return answer{problem: unavailable} // which is answered already
 	}
 	return rt.act(g, v, in)
+}
+
+// takes reports whether a credential means anything at one of our routes. What is shown in vain is refused rather than
+// overlooked: a request has one principal.
+func (g *Group) takes(kind credentialKind, rt route) bool {
+	switch kind {
+	case badCredential:
+		return false
+	case basicCredential:
+		return rt.basic && g.slot == challenge.Bearer
+	case bearerCredential:
+		return rt.anySlot || g.slot == challenge.Bearer
+	}
+	return true
 }
 
 func bodyProblem(err error) problem {

@@ -69,6 +69,28 @@ func (g *Group) logout(v *visit, _ input) answer {
 	return answer{kind: loggedOut}
 }
 
+// exchange makes an access token from the login that is there, or from a service account's password.
+func (g *Group) exchange(v *visit, in input) answer {
+	if v.basic == nil && v.login == nil {
+		return v.nobody()
+	}
+	var out challenge.Outcome
+	var err error
+	if v.basic != nil {
+		out, err = g.logins.ExchangeBasic(v.parent, v.client(), challenge.BasicInput{Name: v.basic.name, Password: []byte(v.basic.password), Code: in.code})
+	} else {
+		out, err = g.logins.Exchange(v.parent, v.client(), v.session)
+	}
+	if err != nil {
+		a := g.explain(v.parent, err, elsewhere)
+		if a.problem == refusedLogin {
+			a.problem = loginRequired // as at a guarded route
+		}
+		return a
+	}
+	return answer{kind: entered, outcome: out}
+}
+
 // fresh asks a login for a code again, or compares it. A method without an answer asks for it.
 func (g *Group) fresh(v *visit, in input) answer {
 	if v.login == nil {

@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/sallyport-go/sallyport/challenge"
 	"github.com/sallyport-go/sallyport/challenge/webauthn"
@@ -43,6 +44,8 @@ func site(d *demo.Demo) (http.Handler, error) {
 		Factors: factors,
 		Audit:   d.Audit,
 		Notices: d.Mail, // tells people by mail what happened to their account
+
+		AccessTokens: 5 * time.Minute, // a program need not send its password, or its login's token, with each request
 
 		Passwordless: d.Passwordless, // "passkey": one that has verified the person counts as both factors
 

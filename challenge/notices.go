@@ -60,24 +60,18 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 		lang := l.texts.Match(a.Language, c.Language)
 		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", c.Addr.String(),
 			"method", method, "wait", l.texts.Duration(lang, l.rules.blockFor)}
-		err = send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
+		report, err := send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
 			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)})
 		outcome := audit.Success
 		if err != nil {
 			outcome = audit.Failure
 		}
-		_ = l.Record(ctx, event(audit.NoticeSent, outcome, c, a, "", n.kind))
-	}()
-}
-
-// send calls a sender; a panic in it is a failure.
-func send(ctx context.Context, s Sender, m Message) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = ErrSend
+		reason := n.kind
+		if report != "" {
+			reason += ": " + report
 		}
+		_ = l.Record(ctx, event(audit.NoticeSent, outcome, c, a, "", reason))
 	}()
-	return s.Send(ctx, m)
 }
 
 // WaitForNotices waits until the notices under way are sent or have failed. Call it when the server has shut down.

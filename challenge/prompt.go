@@ -250,7 +250,7 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	cancel()
 	p.Info = clip(a.Info, 2048)
 	if err != nil {
-		if e := l.Record(ctx, event(audit.SendFailed, audit.Failure, s.client, s.account, method, "")); e != nil {
+		if e := l.Record(ctx, event(audit.SendFailed, audit.Failure, s.client, s.account, method, a.report)); e != nil {
 			return p, nil, e
 		}
 		return p, nil, fmt.Errorf("%w: %s", ErrSend, method)
@@ -261,7 +261,10 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	if p.state, p.Options = a.posed.state, a.posed.options; p.state != nil {
 		p.Expires = a.Now.Add(l.durations.Code)
 	}
-	return p, nil, l.Record(ctx, event(audit.CodeCreated, audit.Success, s.client, s.account, method, ""))
+	if err := l.Record(ctx, event(audit.CodeCreated, audit.Success, s.client, s.account, method, "")); err != nil || a.report == "" {
+		return p, nil, err
+	}
+	return p, nil, l.Record(ctx, event(audit.FallbackTaken, audit.Success, s.client, s.account, method, a.report))
 }
 
 // begin calls a factor; a panic in it is a failure.

@@ -4,7 +4,8 @@
 //
 // [Outbox] keeps messages in memory or writes them as JSON lines, for tests and demonstrations. [Webhook] posts them to an
 // address of yours, which covers every provider and every queue. [Twilio] sends an SMS through Twilio or a provider that
-// speaks the same interface. Mail goes out through the package senders/smtp. [Fallback] puts one provider behind another.
+// speaks the same interface. Mail goes out through the package senders/smtp or [SendGrid]. [Fallback] puts one provider
+// behind another.
 //
 // # One of your own
 //
@@ -14,6 +15,6 @@
 //
 // A Send ends with the context or after its own limit (10 seconds unless set otherwise), whichever comes first. Nothing is
 // tried twice, except by [Fallback]. Errors name the step that failed and numeric statuses; they never carry the code, the
-// message, a credential, or text that the other side sent, since it may repeat what it was given. All are safe for
-// concurrent use.
+// message, its destination, a credential, or text that the other side sent, since it may repeat what it was given. A
+// destination that does not exist is [challenge.ErrRecipient]. All are safe for concurrent use.
 package senders

@@ -44,17 +44,24 @@ func ExampleFunc() {
 	// Output: carol@example.com
 }
 
-// A second provider takes over when the first fails.
-func ExampleFallback() {
+// A second provider takes over when the first fails, and is asked first for the next minute.
+func ExampleNewFallback() {
 	down := senders.Func(func(context.Context, challenge.Message) error { return fmt.Errorf("provider down") })
 	box := &senders.Outbox{}
-	sms, err := senders.Fallback(down, box)
+	sms, err := senders.NewFallback(senders.FallbackConfig{Senders: []challenge.Sender{down, box}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = sms.Send(context.Background(), challenge.Message{Channel: challenge.ChannelSMS, To: "+31600000001", Body: "…"})
-	fmt.Println(err, len(box.Messages()))
-	// Output: <nil> 1
+	m := challenge.Message{Channel: challenge.ChannelSMS, To: "+31600000001", Body: "…"}
+	for range 2 {
+		report, err := sms.SendReport(context.Background(), m)
+		fmt.Printf("%q %v\n", report, err) // the machine writes the report into the audit
+	}
+	fmt.Println(len(box.Messages()))
+	// Output:
+	// "sender 2 of 2, after 1 failed" <nil>
+	// "" <nil>
+	// 2
 }
 
 func ExampleNewWebhook() {
@@ -77,5 +84,19 @@ func ExampleNewTwilio() {
 	fmt.Println(err)
 	// Output:
 	// twilio <nil>
-	// senders: twilio: To is not a number in E.164: store numbers as + and digits, with the country code
+	// senders: twilio: challenge: the destination cannot be reached: To is not a number in E.164: store numbers as + and digits, with the country code
+}
+
+func ExampleNewSendGrid() {
+	mailer, err := senders.NewSendGrid(senders.SendGridConfig{
+		APIKey:  "SG.from.the-secret-store",
+		From:    "Acme <login@acme.example>",
+		BaseURL: "https://api.eu.sendgrid.com", // an account in the European Union
+	})
+	fmt.Println(mailer, err) // prints without the key
+	err = mailer.Send(context.Background(), challenge.Message{Channel: challenge.ChannelEmail, To: "carol@example.com\r\nBcc: eve@example.net", Body: "…"})
+	fmt.Println(err)
+	// Output:
+	// sendgrid <nil>
+	// senders: sendgrid: challenge: the destination cannot be reached: To is not one bare mail address (name@host, no line breaks)
 }

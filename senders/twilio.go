@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,10 @@ var (
 	accountSID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) // goes into a path; compatible providers use UUIDs
 	smsFrom    = regexp.MustCompile(`^\+?[A-Za-z0-9 ]{1,16}$`)
 )
+
+// unreachable are Twilio's error numbers that speak of the destination (its "Error and Warning Dictionary"): not a number,
+// opted out, no mobile number, a landline, switched off or out of reach, unknown.
+var unreachable = []int{21211, 21610, 21614, 21635, 30003, 30005, 30006}
 
 // TwilioConfig is an account at Twilio or at a provider that speaks the same interface. It prints without its credentials.
 type TwilioConfig struct {
@@ -55,7 +60,7 @@ func (TwilioConfig) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "twil
 //
 // A message counts as delivered when the provider has accepted it. Redirects are not followed, at most 16 KiB of the answer
 // are read, and nothing is tried again. A refusal by the provider can be found with errors.As and *[StatusError], whose
-// Code is the provider's error number. Safe for concurrent use.
+// Code is the provider's error number; one of the destination is [challenge.ErrRecipient] too. Safe for concurrent use.
 type Twilio struct {
 	endpoint      endpoint
 	sender        url.Values // From or MessagingServiceSid
@@ -114,7 +119,7 @@ func (t *Twilio) Send(ctx context.Context, m challenge.Message) error {
 	case m.Channel != challenge.ChannelSMS:
 		return fmt.Errorf("senders: twilio: cannot send on channel %q: give this sender to the SMS factor only", m.Channel)
 	case !e164.MatchString(m.To):
-		return errors.New("senders: twilio: To is not a number in E.164: store numbers as + and digits, with the country code")
+		return fmt.Errorf("senders: twilio: %w: To is not a number in E.164: store numbers as + and digits, with the country code", challenge.ErrRecipient)
 	case m.Body == "":
 		return errors.New("senders: twilio: the message has no body")
 	}
@@ -144,7 +149,11 @@ func (t *Twilio) Send(ctx context.Context, m challenge.Message) error {
 		if !ok && a.Code != 0 {
 			code = a.Code
 		}
-		return fmt.Errorf("senders: twilio: %w", &StatusError{Status: status, Code: code})
+		refusal := &StatusError{Status: status, Code: code}
+		if slices.Contains(unreachable, code) {
+			return fmt.Errorf("senders: twilio: %w: %w", challenge.ErrRecipient, refusal)
+		}
+		return fmt.Errorf("senders: twilio: %w", refusal)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 )
 
 const sid, token = "AC0123456789abcdef0123456789abcdef", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+const service = "MG0123456789abcdef0123456789abcdef"
 
 func twilio(t *testing.T, r *recorder, change func(*senders.TwilioConfig)) *senders.Twilio {
 	t.Helper()
@@ -56,8 +57,8 @@ func TestATwilioRequestIsAsTheProviderDocuments(t *testing.T) {
 		path, user, form string
 	}{
 		{"a number", nil, "/2010-04-01/Accounts/" + sid + "/Messages.json", sid, "Body=*&From=%2B15005550006&To=%2B31600000001"},
-		{"a messaging service", func(c *senders.TwilioConfig) { c.From, c.MessagingServiceSID = "", "MG1" },
-			"/2010-04-01/Accounts/" + sid + "/Messages.json", sid, "Body=*&MessagingServiceSid=MG1&To=%2B31600000001"},
+		{"a messaging service", func(c *senders.TwilioConfig) { c.From, c.MessagingServiceSID = "", service },
+			"/2010-04-01/Accounts/" + sid + "/Messages.json", sid, "Body=*&MessagingServiceSid=" + service + "&To=%2B31600000001"},
 		{"an API key", func(c *senders.TwilioConfig) { c.APIKey = "SK1" },
 			"/2010-04-01/Accounts/" + sid + "/Messages.json", "SK1", "Body=*&From=%2B15005550006&To=%2B31600000001"},
 		{"a compatible provider below a path", func(c *senders.TwilioConfig) { c.BaseURL += "/api/laml/" },
@@ -77,6 +78,17 @@ func TestATwilioRequestIsAsTheProviderDocuments(t *testing.T) {
 			if got := q.header.Get("Content-Type"); got != "application/x-www-form-urlencoded" {
 				t.Errorf("content type %q", got)
 			}
+			values, err := url.ParseQuery(string(q.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields := map[string]any{}
+			for name, v := range values {
+				fields[name] = v[0]
+			}
+			for _, v := range violations(t, published(t, "twilio-create-message.json"), fields, "form") {
+				t.Error(v)
+			}
 		})
 	}
 }
@@ -85,15 +97,18 @@ func TestATwilioRefusalCarriesNumbersOnly(t *testing.T) { // I-21
 	for _, c := range []struct {
 		name, answer string
 		status, code int
+		recipient    bool
 	}{
-		{"invalid number", `{"code":21211,"message":"The 'To' number +31600000001 is not valid: 314159","status":400}`, 400, 21211},
-		{"bad token", `{"code":20003,"message":"Authenticate","status":401}`, 401, 20003},
-		{"too many", `{"code":20429,"message":"Too Many Requests","status":429}`, 429, 20429},
-		{"no JSON", `<html>314159</html>`, 502, 0},
-		{"code as text", `{"code":"314159"}`, 400, 0},
-		{"nothing", ``, 500, 0},
-		{"redirect", ``, 307, 0},
-		{"accepted but failed at once", `{"status":"failed","error_code":30007}`, 201, 30007},
+		{"invalid number", `{"code":21211,"message":"The 'To' number +31600000001 is not valid: 314159","status":400}`, 400, 21211, true},
+		{"opted out", `{"code":21610,"message":"x","status":400}`, 400, 21610, true},
+		{"bad token", `{"code":20003,"message":"Authenticate","status":401}`, 401, 20003, false},
+		{"too many", `{"code":20429,"message":"Too Many Requests","status":429}`, 429, 20429, false},
+		{"no JSON", `<html>314159</html>`, 502, 0, false},
+		{"code as text", `{"code":"314159"}`, 400, 0, false},
+		{"nothing", ``, 500, 0, false},
+		{"redirect", ``, 307, 0, false},
+		{"accepted but failed at once", `{"status":"failed","error_code":30007}`, 201, 30007, false},
+		{"unknown handset at once", `{"status":"undelivered","error_code":30005}`, 201, 30005, true},
 	} {
 		srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "https://acme.example/")
@@ -102,7 +117,7 @@ func TestATwilioRefusalCarriesNumbersOnly(t *testing.T) { // I-21
 		})
 		err := twilio(t, srv, nil).Send(t.Context(), smsCode)
 		var se *senders.StatusError
-		if !errors.As(err, &se) || se.Status != c.status || se.Code != c.code {
+		if !errors.As(err, &se) || se.Status != c.status || se.Code != c.code || errors.Is(err, challenge.ErrRecipient) != c.recipient {
 			t.Errorf("%s: error %v", c.name, err)
 		} else if s := err.Error(); strings.Contains(s, "314159") || strings.Contains(s, "valid:") {
 			t.Errorf("%s: the error repeats the answer: %s", c.name, s)

@@ -324,6 +324,7 @@ func TestConfigurationsPrintWithoutSecrets(t *testing.T) { // I-21
 	for _, v := range []any{
 		senders.WebhookConfig{URL: "https://u:hunter2@acme.example/", Secrets: []string{"hunter2"}},
 		senders.TwilioConfig{AccountSID: "AC1", AuthToken: "hunter2"},
+		senders.SendGridConfig{APIKey: "hunter2"},
 	} {
 		j, err := json.Marshal(v)
 		if s := fmt.Sprintf("%v %+v %#v %s", v, v, v, j); err != nil || strings.Contains(s, "hunter2") {

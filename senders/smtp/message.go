@@ -20,15 +20,8 @@ var languageTag = regexp.MustCompile(`^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$`) /
 
 // compose builds the mail, or refuses a message that could not be one mail to one address. Its errors repeat nothing of m.
 func compose(from *stdmail.Address, m challenge.Message) (*mail.Msg, error) {
-	switch {
-	case m.Channel != challenge.ChannelEmail:
-		return nil, errors.New("cannot send on another channel than email: give this sender to the e-mail factor only")
-	case checkAddress(m.To) != nil:
-		return nil, errors.New("To is not one bare mail address (name@host, no line breaks)")
-	case hasControl(m.Subject):
-		return nil, errors.New("Subject contains a line break or another control character, or is not UTF-8")
-	case m.Body == "":
-		return nil, errors.New("the message has no text body")
+	if err := m.CheckMail(); err != nil {
+		return nil, err
 	}
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(from)

@@ -31,6 +31,8 @@ import (
 // maxReplies bounds, in bytes, what a server may say during one Send, the TLS handshake included.
 const maxReplies = 256 << 10
 
+const stepRecipient = "RCPT TO"
+
 // quitWait is how long a server may take to say goodbye once it has the mail.
 const quitWait = time.Second
 
@@ -80,6 +82,15 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause, if it may be told.
 func (e *Error) Unwrap() error { return e.cause }
+
+// Is makes an error of [challenge.ErrRecipient] out of a lasting refusal of the address: mailbox unknown, moved, full or
+// with no such name (RFC 5321 §4.2.3), unless the enhanced code says that it is about something else (RFC 3463 §3).
+func (e *Error) Is(target error) bool {
+	if target != challenge.ErrRecipient || e.Step != stepRecipient || e.Code < 550 || e.Code > 553 {
+		return false
+	}
+	return e.Enhanced == "" || strings.HasPrefix(e.Enhanced, "5.1.") || strings.HasPrefix(e.Enhanced, "5.2.")
+}
 
 // Temporary reports whether the server asked to try again later (4yz, RFC 5321 §4.2.1).
 func (e *Error) Temporary() bool { return e.Code >= 400 && e.Code < 500 }
@@ -159,7 +170,7 @@ func (s *Sender) deliver(ctx context.Context, msg *mail.Msg, to string) (step st
 		return "MAIL FROM", err
 	}
 	if err := client.Rcpt("<" + to + ">"); err != nil {
-		return "RCPT TO", err
+		return stepRecipient, err
 	}
 	w, err := client.Data()
 	if err != nil {

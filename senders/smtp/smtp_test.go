@@ -217,17 +217,24 @@ func TestARefusalNamesItsStepAndNumbersOnly(t *testing.T) { // I-21
 	for _, c := range []struct {
 		verb, reply, want string
 		temporary         bool
+		recipient         bool // it speaks of the address
 	}{
-		{"connect", "554" + parrot, "smtp: greeting: refused with 554", false},
-		{"connect", "271828 not SMTP\r\n", "smtp: greeting: no valid SMTP reply", false},
-		{"AUTH", "535 5.7.8" + parrot, "smtp: AUTH: refused with 535 5.7.8", false},
-		{"AUTH", "334 271828=\r\n", "smtp: AUTH: ", false},
-		{"MAIL", "451 4.7.1" + parrot, "smtp: MAIL FROM: refused with 451 4.7.1", true},
-		{"RCPT", "550 5.1.1" + parrot, "smtp: RCPT TO: refused with 550 5.1.1", false},
-		{"RCPT", "550-5.1.1 first\r\n550 5.1.1" + parrot, "smtp: RCPT TO: refused with 550 5.1.1", false},
-		{"DATA", "452" + parrot, "smtp: DATA: refused with 452", true},
-		{".", "554 5.7.1" + parrot, "smtp: end of message: refused with 554 5.7.1", false},
-		{".", "271828" + parrot, "smtp: end of message: ", false},
+		{"connect", "554" + parrot, "smtp: greeting: refused with 554", false, false},
+		{"connect", "271828 not SMTP\r\n", "smtp: greeting: no valid SMTP reply", false, false},
+		{"AUTH", "535 5.7.8" + parrot, "smtp: AUTH: refused with 535 5.7.8", false, false},
+		{"AUTH", "334 271828=\r\n", "smtp: AUTH: ", false, false},
+		{"MAIL", "451 4.7.1" + parrot, "smtp: MAIL FROM: refused with 451 4.7.1", true, false},
+		{"RCPT", "550 5.1.1" + parrot, "smtp: RCPT TO: refused with 550 5.1.1", false, true},
+		{"RCPT", "550-5.1.1 first\r\n550 5.1.1" + parrot, "smtp: RCPT TO: refused with 550 5.1.1", false, true},
+		{"RCPT", "552 5.2.2" + parrot, "smtp: RCPT TO: refused with 552 5.2.2", false, true},
+		{"RCPT", "550" + parrot, "smtp: RCPT TO: refused with 550", false, true},
+		{"RCPT", "550 5.7.1" + parrot, "smtp: RCPT TO: refused with 550 5.7.1", false, false},
+		{"RCPT", "554 5.7.1" + parrot, "smtp: RCPT TO: refused with 554 5.7.1", false, false},
+		{"RCPT", "451 4.7.1" + parrot, "smtp: RCPT TO: refused with 451 4.7.1", true, false},
+		{"MAIL", "550 5.1.8" + parrot, "smtp: MAIL FROM: refused with 550 5.1.8", false, false},
+		{"DATA", "452" + parrot, "smtp: DATA: refused with 452", true, false},
+		{".", "554 5.7.1" + parrot, "smtp: end of message: refused with 554 5.7.1", false, false},
+		{".", "271828" + parrot, "smtp: end of message: ", false, false},
 	} {
 		t.Run(c.verb+" "+c.reply[:6], func(t *testing.T) {
 			s := (&server{startTLS: true, auth: "PLAIN", reply: map[string]string{c.verb: c.reply}}).start(t)
@@ -238,7 +245,7 @@ func TestARefusalNamesItsStepAndNumbersOnly(t *testing.T) { // I-21
 			defer cancel()
 			err := sender(t, s, nil).Send(ctx, code)
 			var e *smtp.Error
-			if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), c.want) || e.Temporary() != c.temporary {
+			if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), c.want) || e.Temporary() != c.temporary || errors.Is(err, challenge.ErrRecipient) != c.recipient {
 				t.Fatalf("error %v, want %s", err, c.want)
 			}
 			if s := fmt.Sprintf("%v %+v %#v", err, e, *e); strings.Contains(s, "271828") || strings.Contains(s, password) {

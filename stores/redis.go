@@ -2,7 +2,6 @@ package stores
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
@@ -175,21 +174,8 @@ func (r *Redis) Take(ctx context.Context, key string, interval time.Duration, bu
 // Check writes, reads and deletes a record, and asks for the server's eviction policy (INFO; a server that does not tell
 // passes), so that a start fails with its cause: unreachable, wrong password, too old, read-only, or throwing records away.
 func (r *Redis) Check(ctx context.Context) error {
-	probe, value := "check/"+rand.Text(), []byte("check")
-	ok, err := r.CompareAndSwap(ctx, probe, nil, value, r.now().Add(time.Minute))
-	if err != nil {
+	if err := tryOut(ctx, r, r.now().Add(time.Minute)); err != nil {
 		return err
-	}
-	held, err := r.Load(ctx, probe)
-	if err != nil {
-		return err
-	}
-	gone, err := r.CompareAndSwap(ctx, probe, held, nil, time.Time{})
-	if err != nil {
-		return err
-	}
-	if !ok || string(held) != string(value) || !gone {
-		return errors.New("stores: check: a record that was written could not be read and deleted: does the client read from a replica?")
 	}
 	reply, err := r.do(ctx, "check", "", "INFO", "memory")
 	if err != nil {

@@ -26,6 +26,9 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	s := startPostgres(t)
 	t.Run("postgres says at start what is wrong", func(t *testing.T) { saysWhatIsWrong(t, s, "postgres", true) })
+	t.Run("I-20 a database that may only be read is an error", func(t *testing.T) {
+		onlyRead(t, "pgx", "postgres://postgres:"+serverPassword+"@"+s.addr+"/postgres?sslmode=disable", "&default_transaction_read_only=on", stores.Postgres)
+	})
 	tryServer(t, s, "postgres")
 }
 
@@ -33,6 +36,9 @@ func TestMariaDB(t *testing.T) {
 	t.Parallel()
 	s, withBinaryLog := startMariaDB(t)
 	t.Run("mysql says at start what is wrong", func(t *testing.T) { saysWhatIsWrong(t, s, "mysql", true) })
+	t.Run("I-20 a database that may only be read is an error", func(t *testing.T) {
+		onlyRead(t, "mysql", "app:"+serverPassword+"@tcp("+s.addr+")/login", "?tx_read_only=1", stores.MySQL)
+	})
 	t.Run("keeps the rules of stores whatever the flags of the driver", func(t *testing.T) {
 		tryRules(t, func(t testing.TB, o stores.SQLOptions) *stores.SQL {
 			return newSQL(t, openPool(t, "mysql, other flags", s.addr), stores.MySQL, o)
@@ -460,32 +466,44 @@ func (h *hammer) until(t *testing.T, what string, happens func() bool) {
 	}
 }
 
-// TestI20ADatabaseThatMayOnlyBeReadIsAnError stands for a replica that a balancer has chosen.
 func TestI20ADatabaseThatMayOnlyBeReadIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "login.db")
-	rw := newSQL(t, sqliteFile(t, path), stores.SQLite, stores.SQLOptions{})
-	if ok, err := rw.CompareAndSwap(t.Context(), "k", nil, []byte("v"), never); !ok || err != nil {
+	newSQL(t, sqliteFile(t, path), stores.SQLite, stores.SQLOptions{})
+	onlyRead(t, "sqlite", "file:"+path, "?mode=ro", stores.SQLite)
+}
+
+// onlyRead stands for a replica that a balancer has chosen: the same database, with settings by which it can only be read.
+func onlyRead(t *testing.T, driver, name, settings string, d stores.Dialect) {
+	t.Helper()
+	open := func(name string) *stores.SQL {
+		db, err := sql.Open(driver, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		s, err := stores.NewSQL(db, d, stores.SQLOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if ok, err := open(name).CompareAndSwap(t.Context(), "replica", nil, []byte("v"), never); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
+	ro := open(name + settings)
+	if v, err := ro.Load(t.Context(), "replica"); string(v) != "v" && err == nil { // MariaDB prepares no writes, so not even this
+		t.Errorf("load: %q", v)
 	}
-	defer db.Close()
-	ro, err := stores.NewSQL(db, stores.SQLite, stores.SQLOptions{})
-	if err != nil {
-		t.Fatal(err)
+	if err := ro.Check(t.Context()); err == nil {
+		t.Error("Check is content with a replica")
 	}
-	if v, err := ro.Load(t.Context(), "k"); string(v) != "v" || err != nil {
-		t.Errorf("load: %q, %v", v, err)
-	}
-	if ok, err := ro.CompareAndSwap(t.Context(), "k", []byte("v"), []byte("w"), never); ok || err == nil {
+	if ok, err := ro.CompareAndSwap(t.Context(), "replica", []byte("v"), []byte("w"), never); ok || err == nil {
 		t.Errorf("swap: %v, %v", ok, err)
 	}
 	if ok, err := ro.CompareAndSwap(t.Context(), "new", nil, []byte("w"), never); ok || err == nil {
 		t.Errorf("insert: %v, %v", ok, err)
 	}
-	if ok, _, err := ro.Take(t.Context(), "k", time.Minute, 1); ok || err == nil {
+	if ok, _, err := ro.Take(t.Context(), "replica", time.Minute, 1); ok || err == nil {
 		t.Errorf("take: %v, %v", ok, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 var (
@@ -64,10 +65,15 @@ func (s *SQL) CreateSchema(ctx context.Context) error {
 	return s.Check(ctx)
 }
 
-// Check reaches for the database, looks whether the schema is the one of this version and prepares the statements, so that
-// a start fails with its cause. Errors to branch on: [ErrNoSchema], [ErrSchemaVersion].
+// Check reaches for the database, looks whether the schema is the one of this version, prepares the statements, and writes,
+// reads and deletes a record, so that a start fails with its cause: unreachable, wrong password, a missing right, a replica
+// that may only be read. Errors to branch on: [ErrNoSchema], [ErrSchemaVersion].
 func (s *SQL) Check(ctx context.Context) error {
-	return s.do(ctx, "check", "", func(ctx context.Context, _ *statements) error { return s.checkSchema(ctx) })
+	err := s.do(ctx, "check", "", func(ctx context.Context, _ *statements) error { return s.checkSchema(ctx) })
+	if err != nil {
+		return err
+	}
+	return tryOut(ctx, s, s.clock().Add(time.Minute))
 }
 
 func (s *SQL) checkSchema(ctx context.Context) error {

@@ -187,7 +187,9 @@ func openSQL(ctx context.Context, db *sql.DB, d stores.Dialect, connections int)
 	patient, err := stores.NewSQL(db, d, stores.SQLOptions{Timeout: startTimeout})
 	if err == nil {
 		if err = patient.Check(ctx); errors.Is(err, stores.ErrNoSchema) {
-			err = patient.CreateSchema(ctx)
+			if err = patient.CreateSchema(ctx); err != nil {
+				err = fmt.Errorf("missing schema, which cannot be made: %w", err)
+			}
 		}
 	}
 	if err != nil {

@@ -5,7 +5,11 @@ package demotest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -22,7 +26,7 @@ import (
 const longestAnswer = 6 * time.Second
 
 // fails starts the program, which has to end with status 1 and to say why without a password.
-func fails(t *testing.T, program, store, because string) {
+func fails(t *testing.T, program, store string, because ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -31,8 +35,10 @@ func fails(t *testing.T, program, store, because string) {
 	if !ok || exit.ExitCode() != 1 {
 		t.Errorf("%v, want status 1", err)
 	}
-	if text := strings.ToLower(string(out)); !strings.Contains(text, because) || strings.Contains(text, serverPassword) {
-		t.Errorf("it does not say %q, or it says the password:\n%s", because, out)
+	for _, words := range because {
+		if text := strings.ToLower(string(out)); !strings.Contains(text, words) || strings.Contains(text, serverPassword) {
+			t.Errorf("it does not say %q, or it says the password:\n%s", words, out)
+		}
 	}
 }
 
@@ -43,12 +49,65 @@ func saysWhatIsWrong(t *testing.T, program string, s *server) {
 	t.Run("the password is wrong", func(t *testing.T) {
 		fails(t, program, strings.Replace(s.url, serverPassword, "wrong-"+serverPassword, 1), s.words.password)
 	})
-	t.Run("a right is missing", func(t *testing.T) { fails(t, program, s.poor(t), s.words.right) })
+	t.Run("a right is missing", func(t *testing.T) {
+		because := []string{s.words.right}
+		if s.age != nil {
+			because = append(because, "missing schema")
+		}
+		fails(t, program, s.poor(t), because...)
+	})
+	t.Run("something else listens", func(t *testing.T) {
+		fails(t, program, strings.Replace(s.url, s.port, somethingElse(t), 1), s.words.strange)
+	})
+	t.Run("it is a replica", func(t *testing.T) {
+		s.readOnly(t, true)
+		defer s.readOnly(t, false)
+		fails(t, program, s.url, s.words.replica)
+	})
 	if s.age != nil {
-		t.Run("the schema is old", func(t *testing.T) {
-			s.age(t, 0)
-			defer s.age(t, 1)
-			fails(t, program, s.url, "old schema")
+		for version, says := range map[int]string{0: "old schema", 2: "new schema"} {
+			t.Run("there is a schema that is "+says[:3], func(t *testing.T) {
+				s.age(t, version)
+				defer s.age(t, 1)
+				fails(t, program, s.url, says)
+			})
+		}
+	}
+}
+
+// somethingElse is the port of a server that is no database.
+func somethingElse(t *testing.T) (port string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+			_ = c.Close()
+		}
+	}()
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// saysWhatIsWrongWithFiles is saysWhatIsWrong for a path of SQLite. What no path can be is refused as a flag.
+func saysWhatIsWrongWithFiles(t *testing.T, program string) {
+	dir := t.TempDir()
+	t.Run("the file is no database", func(t *testing.T) {
+		path := filepath.Join(dir, "letter.txt")
+		if err := os.WriteFile(path, []byte(strings.Repeat("Dear Sir or Madam, ", 100)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, program, "sqlite:"+path, "not a database")
+	})
+	for version, says := range map[int]string{0: "old schema", 2: "new schema"} {
+		t.Run("there is a schema that is "+says[:3], func(t *testing.T) {
+			path := filepath.Join(dir, says[:3])
+			execSQL(t, "sqlite", "file:"+path, "CREATE TABLE sallyport_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL)",
+				fmt.Sprintf("INSERT INTO sallyport_schema VALUES (1, %d)", version))
+			fails(t, program, "sqlite:"+path, says)
 		})
 	}
 }

@@ -82,10 +82,10 @@ type server struct {
 	command  func() *exec.Cmd
 	ready    func(context.Context) error
 	port     string
-	poor     func(testing.TB) string          // for -store, by somebody who may not do what it takes
-	age      func(testing.TB, int)            // sets the version of the schema, where there is one
-	readOnly func(testing.TB, bool)           // makes it refuse every write, as a replica does; nil when it cannot
-	words    struct{ password, right string } // of which the reasons to fail have one, in small letters
+	poor     func(testing.TB) string                            // for -store, by somebody who may not do what it takes
+	age      func(testing.TB, int)                              // sets the version of the schema, where there is one
+	readOnly func(testing.TB, bool)                             // makes it refuse every write, as a replica does
+	words    struct{ password, right, strange, replica string } // which the reasons to fail have, in small letters
 }
 
 // startServer starts a kind of server until the test ends, or skips.
@@ -266,6 +266,7 @@ func postgres(t testing.TB) *server {
 	}
 	s.ready, s.port = pingSQL("pgx", s.url), port
 	s.words.password, s.words.right = "password authentication failed", "permission denied"
+	s.words.strange, s.words.replica = "failed to receive message", "read-only transaction"
 	s.poor = func(t testing.TB) string {
 		execSQL(t, "pgx", s.url, "CREATE ROLE reader LOGIN PASSWORD '"+serverPassword+"'", "CREATE DATABASE other")
 		other := strings.Replace(s.url, "/postgres?", "/other?", 1)
@@ -291,7 +292,8 @@ func mariadb(t testing.TB) *server {
 	dir, port := folder(t, nil), freePort(t)
 	data, grant := filepath.Join(dir, "data"), filepath.Join(dir, "grant.sql")
 	text := "CREATE DATABASE IF NOT EXISTS login;\nCREATE USER IF NOT EXISTS 'app'@'%' IDENTIFIED BY '" + serverPassword + "';\n" +
-		"GRANT ALL ON login.* TO 'app'@'%';\nCREATE DATABASE IF NOT EXISTS other;\nGRANT SELECT ON other.* TO 'app'@'%';\n"
+		"GRANT ALL ON login.* TO 'app'@'%';\nCREATE DATABASE IF NOT EXISTS other;\nGRANT SELECT ON other.* TO 'app'@'%';\n" +
+		"CREATE USER IF NOT EXISTS 'admin'@'%' IDENTIFIED BY '" + serverPassword + "';\nGRANT ALL ON *.* TO 'admin'@'%';\n"
 	if err := os.WriteFile(grant, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -305,6 +307,11 @@ func mariadb(t testing.TB) *server {
 	name := "app:" + serverPassword + "@tcp(127.0.0.1:" + port + ")/login"
 	s.ready, s.port = pingSQL("mysql", name), port
 	s.words.password, s.words.right = "access denied", "command denied"
+	s.words.strange, s.words.replica = "packet", "--read-only"
+	s.readOnly = func(t testing.TB, on bool) {
+		admin := strings.Replace(strings.Replace(name, "app:", "admin:", 1), "/login", "/", 1)
+		execSQL(t, "mysql", admin, fmt.Sprintf("SET GLOBAL read_only = %v", on))
+	}
 	s.poor = func(testing.TB) string { return strings.Replace(s.url, "/login", "/other", 1) }
 	s.age = func(t testing.TB, version int) {
 		execSQL(t, "mysql", name, fmt.Sprint("UPDATE sallyport_schema SET version = ", version))
@@ -330,6 +337,7 @@ func redis(t testing.TB) *server {
 	}
 	s.ready, s.port = func(context.Context) error { return say("PING", "+PONG\r\n") }, port
 	s.words.password, s.words.right = "wrongpass", "noperm"
+	s.words.strange, s.words.replica = "parse", "read only replica"
 	s.poor = func(t testing.TB) string {
 		if err := say("ACL SETUSER reader on >"+serverPassword+" ~* +getrange", "+OK\r\n"); err != nil {
 			t.Fatal(err)

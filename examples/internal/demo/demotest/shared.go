@@ -38,6 +38,7 @@ func RunShared(t *testing.T, of build, kinds ...string) {
 			t.Parallel()
 			if kind == "sqlite" {
 				tellShared(t, program, "sqlite:"+filepath.Join(t.TempDir(), "login.db"))
+				t.Run("says at start what is wrong", func(t *testing.T) { saysWhatIsWrongWithFiles(t, program) })
 				return
 			}
 			if testing.Short() {
@@ -46,9 +47,7 @@ func RunShared(t *testing.T, of build, kinds ...string) {
 			s := startServer(t, kind)
 			tellShared(t, program, s.url)
 			t.Run("says at start what is wrong", func(t *testing.T) { saysWhatIsWrong(t, program, s) })
-			if s.readOnly != nil {
-				t.Run("denies while the store fails, and goes on by itself", func(t *testing.T) { storeFails(t, program, s) })
-			}
+			t.Run("denies while the store fails, and goes on by itself", func(t *testing.T) { storeFails(t, program, s) })
 		})
 	}
 }

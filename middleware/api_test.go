@@ -218,6 +218,24 @@ func TestEnrolmentByJSON_I02(t *testing.T) {
 	}
 }
 
+func TestAPasskeyIsEnrolledByJSON(t *testing.T) {
+	w := home(t, withPasskeys)
+	w.SetVerdict("5", challenge.Verdict{Factors: []string{"totp", "passkey"}})
+	_, a, _ := w.call("POST", "/api/login", "", `{"username":"erin","password":"`+password+`"}`)
+	_, a, _ = w.call("POST", "/api/login/verify", a["token"].(string), `{"code":"`+w.Outbox.Code("erin@example.com")+`"}`)
+	token := a["token"].(string)
+	status, a, _ := w.call("POST", "/api/login/resend", token, `{"method":"passkey"}`)
+	e, _ := a["enrolment"].(map[string]any)
+	options, _ := e["options"].(map[string]any)
+	if status != 200 || a["stage"] != "enrol" || a["method"] != "passkey" || options["challenge"] == nil {
+		t.Fatal(status, a)
+	}
+	status, a, _ = w.call("POST", "/api/login/enrol", token, `{"code":"key:`+options["challenge"].(string)+`"}`)
+	if status != 200 || a["status"] != "authenticated" || a["recovery_codes"] == nil {
+		t.Error(status, a)
+	}
+}
+
 func TestResendAndCancelByJSON(t *testing.T) {
 	w := found(t)
 	_, a, _ := w.call("POST", "/api/login", "", `{"username":"sam","password":"`+password+`"}`)

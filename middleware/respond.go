@@ -526,6 +526,8 @@ type jsonAnswer struct {
 type jsonEnrolment struct {
 	Key string `json:"key,omitempty"`
 	URI string `json:"uri,omitempty"`
+	// Options are of a passkey: WebAuthn's creation options, for navigator.credentials.create.
+	Options json.RawMessage `json:"options,omitempty"`
 }
 
 // jsonProblem is RFC 9457's problem details.
@@ -579,7 +581,10 @@ func (p program) describe(out *jsonAnswer, a answer, session *challenge.Session)
 			out.Status, out.Stage, out.Next = "enrolment_required", "enrol", p.core.paths.API+"/login/verify"
 		}
 		if a.enrolment != nil {
-			out.Enrolment = &jsonEnrolment{a.enrolment.Key, a.enrolment.URI}
+			out.Enrolment = &jsonEnrolment{Key: a.enrolment.Key, URI: a.enrolment.URI}
+			if json.Valid(a.enrolment.Options) {
+				out.Enrolment.Options = a.enrolment.Options
+			}
 		}
 		p.prompt(out, pending.Prompt)
 		return

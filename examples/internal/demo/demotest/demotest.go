@@ -46,6 +46,8 @@ func Run(t *testing.T, site func(*demo.Demo) (http.Handler, error)) {
 		{"every security page shows", securityPages},
 		{"alice looks after the others' accounts, and nobody else does", administration},
 		{"the settings of the command line hold", settings},
+		{"a program exchanges what it has for an access token", accessTokens},
+		{"every answer that programs are told of is given", everyAnswer},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/examples/internal/demo"
+	"github.com/sallyport-go/sallyport/examples/internal/demo/apidoc"
 )
 
 // build is what an example's main.go gives: the whole site.
@@ -36,6 +37,7 @@ type site struct {
 	outbox string
 	audit  string
 	stdout *buffer
+	doc    *apidoc.Doc // what programs are told
 }
 
 // buffer is written by a server and read by a test.
@@ -60,7 +62,11 @@ func (b *buffer) String() string {
 func start(t *testing.T, site_ build, change func(*demo.Demo), flags ...string) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{t: t, outbox: filepath.Join(dir, "outbox"), audit: filepath.Join(dir, "audit"), stdout: new(buffer)}
+	doc, err := apidoc.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, doc: doc, outbox: filepath.Join(dir, "outbox"), audit: filepath.Join(dir, "audit"), stdout: new(buffer)}
 	args := append([]string{"-addr", "127.0.0.1:0", "-outbox", s.outbox, "-audit", s.audit}, flags...)
 	d, err := demo.Open(args, s.stdout, t.Output())
 	if err != nil {
@@ -201,6 +207,11 @@ func (p *program) do(method, path, body string, header ...string) answer {
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if strings.HasPrefix(path, "/api/") {
+		if err := p.doc.Check(r, body, res.StatusCode, res.Header, string(b)); err != nil {
+			p.t.Errorf("docs/openapi.json: %v", err)
+		}
 	}
 	return answer{res.StatusCode, res.Header, string(b), strings.TrimPrefix(res.Header.Get("Location"), p.url)}
 }

@@ -203,6 +203,9 @@ func TestARightPasswordUnderOtherParametersGetsANewHash(t *testing.T) {
 		if m := check(t, cheap(), hash, "wrong"); m.OK || m.NewHash != "" {
 			t.Errorf("%v: %+v", other.params(), m)
 		}
+		if m, err := cheap().Check(t.Context(), Account{ID: "a-1", PasswordHash: hash, Disabled: true}, []byte("right")); err != nil || !m.OK || m.NewHash != "" {
+			t.Errorf("I-10: of a disabled account: %+v, %v", m, err)
+		}
 		// Without an account its hash decides nothing, not even the cost.
 		h := cheap()
 		if m, err := h.Check(t.Context(), Account{PasswordHash: hash}, []byte("right")); err != nil || m.OK || h.taken["m=64,t=1,p=1"] == 0 {

@@ -58,7 +58,11 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 			return // one a day is enough
 		}
 		lang := l.texts.Match(a.Language, c.Language)
-		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", c.Addr.String(),
+		address := "–" // in every language
+		if c.Addr.IsValid() {
+			address = c.Addr.String()
+		}
+		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", address,
 			"method", method, "wait", l.texts.Duration(lang, l.rules.blockFor)}
 		report, err := send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
 			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)})

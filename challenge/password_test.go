@@ -666,3 +666,41 @@ func TestCheckPasswordElsewhere(t *testing.T) {
 }
 
 var _ challenge.Store = (*stores.Memory)(nil)
+
+// upgrading is a password check that makes a new hash for everybody, but for disabled accounts, as Argon2id does.
+type upgrading struct{ made []string }
+
+func (u *upgrading) Check(_ context.Context, a challenge.Account, pw []byte) (challenge.PasswordMatch, error) {
+	m := challenge.PasswordMatch{OK: a.ID != "" && string(pw) == password}
+	if m.OK && !a.Disabled {
+		u.made, m.NewHash = append(u.made, a.Name), "$new$"
+	}
+	return m, nil
+}
+
+func TestI10NoNewHashIsMadeForWhoeverIsRefusedAnyway(t *testing.T) {
+	u := new(upgrading)
+	h := build(t, func(c *challenge.Config) { c.Passwords = u })
+	h.Users.Change("6", func(a *challenge.Account) { a.Disabled = true })
+	if err := h.logins.Block(context.Background(), "5", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	for name, reason := range map[string]string{"sam": "account disabled", "erin": "blocked by an administrator", "reports": "service account"} {
+		h.Audit.Take()
+		if _, err := h.password(name, password); !errors.Is(err, challenge.ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if e := h.Audit.Events(); len(e) != 1 || !strings.Contains(e[0].Reason, reason) {
+			t.Errorf("I-21: %s: %+v", name, e)
+		}
+	}
+	if len(u.made) != 0 {
+		t.Errorf("I-10: hashed twice for %v", u.made)
+	}
+	if _, err := h.password("carol", password); err != nil || len(u.made) != 1 {
+		t.Errorf("%v, %v", u.made, err)
+	}
+	if _, err := h.basic("reports", password); err != nil || len(u.made) != 2 {
+		t.Errorf("a machine where it may log in: %v, %v", u.made, err)
+	}
+}

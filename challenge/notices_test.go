@@ -1,0 +1,207 @@
+package challenge_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// happenings are what a person is told of by mail. Each may be made to happen again and again.
+var happenings = []struct {
+	name, word string // of the mail, in Dutch
+	do         func(o *own)
+}{
+	{"a login on another device", "apparaat", func(o *own) { o.byTablet(); o.byTablet() }},
+	{"wrong codes", "geblokkeerd", func(o *own) {
+		token := o.on("alice", challenge.Client{}).Token
+		for range 4 {
+			_, _ = o.verify(token, "000000")
+		}
+		o.Clock.Advance(5 * time.Minute)
+	}},
+	{"wrong passwords", "geblokkeerd", func(o *own) {
+		for range 4 {
+			_, _ = o.password("alice", "wrong")
+		}
+		o.Clock.Advance(5 * time.Minute)
+	}},
+	{"a recovery code at a login", "herstelcode", func(o *own) {
+		o.by(challenge.Client{}, o.nextCode)
+	}},
+	{"a recovery code in a step-up", "herstelcode", func(o *own) {
+		out, err := o.stepUp(o.token, "", o.nextCode())
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		o.token = out.Token
+	}},
+	{"a recovery code beside a password", "herstelcode", func(o *own) {
+		if _, err := o.basic("alice", password, o.nextCode()); err != nil {
+			o.t.Fatal(err)
+		}
+	}},
+	{"a factor added", "toegevoegd", func(o *own) { mustToken(changes[0].do(o, o.fresh())) }},
+	{"a factor removed", "verwijderd", func(o *own) { mustToken(changes[3].do(o, o.fresh())) }},
+	{"new recovery codes", "toegevoegd", func(o *own) { mustToken(changes[4].do(o, o.fresh())) }},
+	{"factors reset", "verwijderd", func(o *own) {
+		if err := o.logins.ResetFactors(ctx, "1", "admin"); err != nil {
+			o.t.Fatal(err)
+		}
+	}},
+}
+
+// nextCode crosses a recovery code off.
+func (o *own) nextCode() string {
+	c := o.codes[0]
+	o.codes = o.codes[1:]
+	return c
+}
+
+// fresh is a token of alice's that has just shown everything, on the device that she always uses.
+func (o *own) fresh() string {
+	out := o.by(challenge.Client{Device: o.device}, func() string { return o.codeOf(tablet, 0) })
+	return out.Token
+}
+
+func mustToken(token string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return token
+}
+
+// settled is a house in which alice's device is known, and what that was told is read.
+func settled(t *testing.T, change ...func(*challenge.Config)) *own {
+	o := owned(t, change...)
+	out := o.by(challenge.Client{}, func() string { return o.codeOf(tablet, 0) })
+	o.token, o.device = out.Token, out.Device
+	o.logins.WaitForNotices()
+	o.take()
+	return o
+}
+
+func TestOneMailTellsWhatHappenedAndHoldsNoSecret(t *testing.T) {
+	for _, c := range happenings {
+		t.Run(c.name, func(t *testing.T) {
+			o := settled(t)
+			if n := len(o.mails.Messages()); n != 0 {
+				t.Fatalf("%d mails of the first login of all", n)
+			}
+			secrets := append([]string{password, secret, tablet, o.token, o.device}, o.codes...)
+			c.do(o)
+			o.logins.WaitForNotices()
+			mails := o.mails.Messages()
+			if strings.HasPrefix(c.name, "a recovery code at") { // which is a login on another device as well: one mail is enough
+				mails = slices.DeleteFunc(mails, func(m challenge.Message) bool { return strings.Contains(m.Body, "apparaat waarop") })
+			}
+			if len(mails) != 1 {
+				t.Fatalf("%d mails: %q", len(mails), bodies(mails))
+			}
+			m := mails[0]
+			if m.To != "alice@example.com" || m.Channel != challenge.ChannelEmail || m.Language != "nl" || m.Code != "" || m.HTML != "" || m.Subject == "" {
+				t.Errorf("to %s, %s, in %s, %q", m.To, m.Channel, m.Language, m.Subject)
+			}
+			if !strings.Contains(strings.ToLower(m.Subject+m.Body), c.word) || !strings.Contains(m.Body, "app.example") || strings.ContainsAny(m.Body, "{}") || strings.Contains(m.Body, "invalid") {
+				t.Errorf("%s\n%s", m.Subject, m.Body)
+			}
+			for _, s := range secrets {
+				if strings.Contains(m.Subject+m.Body, s) {
+					t.Error("I-21: the mail holds a secret")
+				}
+			}
+			n := 0
+			for _, e := range o.Audit.Events() {
+				if e.Name == audit.NoticeSent {
+					n++
+					if e.Outcome != audit.Success || e.User != "alice" || e.Reason == "" {
+						t.Errorf("I-21: %+v", e)
+					}
+				}
+			}
+			if n != 1 {
+				t.Errorf("I-21: %d events of one mail", n)
+			}
+		})
+	}
+}
+
+func TestI15OneMailOfAKindADayIsEnough(t *testing.T) {
+	for _, c := range happenings[:6] {
+		t.Run(c.name, func(t *testing.T) {
+			o := settled(t)
+			c.do(o)
+			o.logins.WaitForNotices()
+			first := len(o.mails.Messages())
+			o.Clock.Advance(time.Minute)
+			c.do(o)
+			o.logins.WaitForNotices()
+			if n := len(o.mails.Messages()); n != first {
+				t.Errorf("I-15: %d mails, and then %d", first, n)
+			}
+			o.Clock.Advance(24 * time.Hour)
+			o.token = o.fresh()
+			c.do(o)
+			o.logins.WaitForNotices()
+			if n := len(o.mails.Messages()); n <= first {
+				t.Errorf("the next day: %d mails, and then %d", first, n)
+			}
+		})
+	}
+}
+
+func TestAMailThatCannotBeSentChangesNothing(t *testing.T) {
+	for what, sender := range map[string]senderFunc{
+		"fails":  func(context.Context, challenge.Message) error { return errInjected },
+		"panics": func(context.Context, challenge.Message) error { panic("smtp") },
+	} {
+		for _, c := range happenings {
+			t.Run(c.name+", "+what, func(t *testing.T) {
+				o := settled(t, func(c *challenge.Config) { c.Notices = sender })
+				c.do(o) // fails the test by itself when it does not work
+				o.logins.WaitForNotices()
+				e := o.Audit.Events()
+				e = slices.DeleteFunc(e, func(e audit.Event) bool { return e.Name != audit.NoticeSent })
+				if len(e) != 1 || e[0].Outcome != audit.Failure || e[0].User != "alice" {
+					t.Errorf("I-21: %+v", e)
+				}
+			})
+		}
+	}
+}
+
+type senderFunc func(context.Context, challenge.Message) error
+
+func (f senderFunc) Send(ctx context.Context, m challenge.Message) error { return f(ctx, m) }
+
+func TestTheMailIsInTheLanguageThatThereIs(t *testing.T) {
+	o := settled(t)
+	o.Users.Change("1", func(a *challenge.Account) { a.Language = "" })
+	o.by(challenge.Client{Language: "fr"}, func() string { return o.codeOf(tablet, 0) })
+	o.logins.WaitForNotices()
+	if m := o.mails.Messages(); len(m) != 1 || m[0].Language != "fr" {
+		t.Errorf("%q", bodies(m))
+	}
+}
+
+func TestNobodyIsToldWhoHasNoAddressOfTheirOwn(t *testing.T) {
+	o := settled(t)
+	token := o.fresh()
+	token = mustToken(changes[1].do(o, token)) // an address for codes is not the account's own
+	o.logins.WaitForNotices()
+	before := len(o.mails.Messages())
+	o.Users.Change("1", func(a *challenge.Account) { a.Email = "" })
+	o.Clock.Advance(25 * time.Hour)
+	if _, err := o.logins.Password(ctx, challenge.Client{}, &challenge.Session{}, challenge.PasswordInput{Slot: challenge.Cookie, Name: "alice", Password: []byte(password)}); err != nil {
+		t.Fatal(err)
+	}
+	o.byTablet()
+	o.logins.WaitForNotices()
+	if n := len(o.mails.Messages()); n != before || o.open(token).Exists() {
+		t.Errorf("%d mails", n-before)
+	}
+}

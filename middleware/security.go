@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/challenge"
 	"github.com/sallyport-go/sallyport/challenge/texts"
@@ -43,7 +45,7 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	add("/enrol", securityRoute{page: (*Group).enrolPage, act: (*Group).confirmEnrolment, reads: []string{"code", "method"}, changes: true})
 	add("/enrol/resend", securityRoute{page: (*Group).enrolPage, hidden: true, act: (*Group).resendEnrolment})
 	add("/enrol/cancel", securityRoute{page: overview, hidden: true, act: (*Group).cancelEnrolment})
-	add("/rename", securityRoute{page: overview, hidden: true, act: (*Group).renameFactor, reads: []string{"id", "name"}})
+	add("/rename", securityRoute{page: (*Group).renamePage, hidden: true, act: (*Group).renameFactor, reads: []string{"id", "name"}})
 	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
@@ -125,7 +127,7 @@ func (g *Group) secure(v *visit, r *http.Request, rt securityRoute, found, first
 		return answer{problem: methodNotAllowed, allow: "GET, HEAD, POST"}
 	}
 	if unread != nil { // nothing of it was used
-		a := answer{problem: badRequest}
+		a := answer{problem: badRequest, typed: typedIn(rt, r.PostForm)}
 		if errors.Is(unread, errTooLarge) {
 			a.text = texts.ErrorTooLarge
 		}
@@ -136,6 +138,27 @@ func (g *Group) secure(v *visit, r *http.Request, rt securityRoute, found, first
 		return answer{problem: unavailable}
 	}
 	return rt.act(g, v, rt, in)
+}
+
+// typedIn is what stands in a form that was not used, to be shown again. Codes are not.
+func typedIn(rt securityRoute, form url.Values) *typedFactor {
+	value := func(name string) string {
+		if v := form.Get(name); slices.Contains(rt.reads, name) && len(v) <= 1024 && utf8.ValidString(v) {
+			return v
+		}
+		return ""
+	}
+	t := &typedFactor{id: value("id"), name: value("name"), destination: value("destination")}
+	name := "name-new"
+	if t.id != "" {
+		name = "name-" + t.id
+	}
+	for field, is := range map[string]string{"destination": "destination", "name": name} {
+		if slices.Contains(rt.reads, field) && len(form[field]) > 1 {
+			t.field = is
+		}
+	}
+	return t
 }
 
 // formOnce takes the fields of a form that was parsed already: each at most once (I-24).
@@ -266,7 +289,7 @@ func (g *Group) renameFactor(v *visit, rt securityRoute, in fields) answer {
 	id := in["id"]
 	name, given := in["name"]
 	if !given {
-		return g.again(v, rt, texts.ErrorBadRequest)
+		return rt.page(g, v, rt, answer{problem: badRequest, typed: &typedFactor{id: id, field: "name-" + id}})
 	}
 	err := g.logins.RenameFactor(v.parent, v.client(), v.session, id, name)
 	if err != nil && !errors.Is(err, challenge.ErrMethod) {

@@ -104,7 +104,7 @@ func (g *Group) securityOf(v *visit, rt securityRoute, a answer) (out *securityV
 			continue
 		}
 		item := securityItem{EnrolledFactor: f, Page: g.factorRoute(f.Factor).path, Key: f.ID, Typed: f.Name}
-		if a.typed != nil && a.typed.id == f.ID && a.typed.field != "" {
+		if a.typed != nil && a.typed.id == f.ID && (a.typed.field != "" || a.typed.name != "") {
 			item.Typed = a.typed.name
 		}
 		out.Factors = append(out.Factors, item)
@@ -152,6 +152,9 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 	if err := g.needs(v, view, false, rt.path); err != nil {
 		return g.explain(v.parent, err, elsewhere)
 	}
+	if a.typed != nil && (view.AskFirst != "" || !view.CanAdd && a.typed.id == "") { // there is no form for the message to stand in
+		a.typed.field = ""
+	}
 	titles := map[string]texts.Key{"totp": texts.TitleSecurityTOTP, "passkey": texts.TitleSecurityPasskey, "email": texts.TitleSecurityEmail, "sms": texts.TitleSecuritySMS}
 	return g.securityPage(a, pageFactors, titles[rt.method], view)
 }
@@ -192,6 +195,23 @@ func enrolView(view *pageView, method string, e challenge.Enrolment) {
 	case e.Key == "":
 		view.Title = texts.TitleEnrolOther
 	}
+}
+
+// renamePage is where the authenticator stands that has not got its new name.
+func (g *Group) renamePage(v *visit, _ securityRoute, a answer) answer {
+	rt := g.security[g.paths.Security]
+	if a.typed != nil {
+		factor, ok, err := g.factorOf(v, a.typed.id)
+		if err != nil {
+			return g.explain(v.parent, err, elsewhere)
+		}
+		if ok {
+			rt = g.factorRoute(factor.Factor)
+		} else {
+			a.typed = nil
+		}
+	}
+	return rt.page(g, v, rt, a)
 }
 
 func (g *Group) removePage(v *visit, rt securityRoute, a answer) answer {

@@ -21,7 +21,8 @@ var _ Format = ECS
 // ECS is the Elastic Common Schema, version 8.17, one object a line. A field without a value is left out.
 //
 // event.action is the event's name. user is who acted: the account itself, or the administrator, and then the account is
-// user.target. How somebody proved who they are has no field in ECS and is labels.method.
+// user.target. How somebody proved who they are has no field in ECS and is labels.method; so are the ids of the pending login
+// and the login, labels.pending_id and labels.login_id.
 func ECS(dst []byte, e Event) []byte {
 	dst = append(appendTime(append(dst, `{"@timestamp":"`...), e.Time), `","ecs":{"version":"8.17.0"},"message":`...)
 	dst = appendQuoted(dst, string(e.Name), maxName)
@@ -46,10 +47,13 @@ func ECS(dst []byte, e Event) []byte {
 	if e.Path != "" {
 		dst = append(appendQuoted(append(dst, `,"url":{"path":`...), e.Path, maxPath), '}')
 	}
-	if e.Method != "" {
-		dst = append(appendQuoted(append(dst, `,"labels":{"method":`...), e.Method, maxMethod), '}')
-	}
-	return append(dst, "}\n"...)
+	key := len(dst)
+	dst = append(dst, `,"labels":{`...)
+	members := len(dst)
+	dst = appendOptional(dst, `,"login_id":`, e.LoginID, maxRequestID)
+	dst = appendOptional(dst, `,"method":`, e.Method, maxMethod)
+	dst = appendOptional(dst, `,"pending_id":`, e.PendingID, maxRequestID)
+	return append(endObject(dst, key, members), "}\n"...)
 }
 
 func appendECSUser(dst []byte, open string, e Event) []byte {

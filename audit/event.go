@@ -95,7 +95,7 @@ const (
 	CredentialRefused Name = "credential refused"
 	CredentialUsed    Name = "credential accepted" // Basic: a request served by itself, without a login
 	AccessGranted     Name = "access"
-	StoreFailed       Name = "store failed"
+	StoreFailed       Name = "store failed" // or users, policy, factor; Reason says which, and whether the request was refused
 )
 
 // Event is one decision. It holds no password, code, token or secret; nothing that takes an Event needs to look for one.
@@ -108,6 +108,8 @@ type Event struct {
 	Client    netip.Addr // the client's address; invalid when there is none
 	UserAgent string
 	RequestID string
+	PendingID string // public id of the pending login, from the right password to the login it becomes; of an access token: the login it was made from
+	LoginID   string // public id of the login; the event that begins it has both. Neither is a token
 	Method    string // the second factor or the way in: totp, email, sms, recovery, password, basic …
 	Reason    string // the true reason, in a few fixed words; never shown to the client
 	Actor     string // who did it, when it was not the user: an administrator's name

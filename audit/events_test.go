@@ -25,7 +25,11 @@ var formats = []struct {
 	{"json", audit.JSON},
 	{"ecs", audit.ECS},
 	{"ocsf", audit.OCSF},
+	{"datadog-ids", audit.DatadogIDs},
 }
+
+// objects are the formats of one JSON object a line.
+var objects = formats[1:4]
 
 // declaredNames reads the event names out of event.go, so that nobody can add one there and forget it in the formats.
 func declaredNames(t testing.TB) []audit.Name {
@@ -80,7 +84,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 7_000_000, time.UTC)
 func full(n audit.Name) audit.Event {
 	return audit.Event{
 		Time: noon, Name: n, Outcome: audit.Success, User: "MxAdmin", UserID: "u-17", Client: netip.MustParseAddr("127.0.0.1"),
-		UserAgent: "Mozilla/5.0 (X11; Linux x86_64)", RequestID: "req-1", Method: "totp", Reason: "a reason", Actor: "root",
+		UserAgent: "Mozilla/5.0 (X11; Linux x86_64)", RequestID: "req-1", PendingID: "9f8e", LoginID: "5d4c", Method: "totp", Reason: "a reason", Actor: "root",
 		HTTPMethod: "GET", Path: "/account", Status: 200,
 	}
 }

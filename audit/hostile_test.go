@@ -37,10 +37,17 @@ var hostile = []struct{ what, value, want string }{
 	{"letters, emoji and the replacement character itself", "Zoë 李 🦊 \ufffd", "Zoë 李 🦊 \ufffd"},
 }
 
+// texts are the values of an event that are free text.
+func texts(e *audit.Event) []*string {
+	return []*string{&e.User, &e.UserID, &e.UserAgent, &e.RequestID, &e.PendingID, &e.LoginID, &e.Method, &e.Reason, &e.Actor, &e.HTTPMethod, &e.Path}
+}
+
 // everywhere puts v into every value of the event.
 func everywhere(n audit.Name, v string) audit.Event {
 	e := full(n)
-	e.User, e.UserID, e.UserAgent, e.RequestID, e.Method, e.Reason, e.Actor, e.HTTPMethod, e.Path = v, v, v, v, v, v, v, v, v
+	for _, s := range texts(&e) {
+		*s = v
+	}
 	return e
 }
 
@@ -70,7 +77,7 @@ func TestAllFormatsWriteTheSameAddress(t *testing.T) {
 		e := full(audit.Logout)
 		e.Client = addr
 		for i, field := range []string{"client", "source.ip", "src_endpoint.ip"} {
-			f := formats[i+1]
+			f := objects[i]
 			got, _ := flatten(t, oneLine(t, f.format(nil, e)))[field].(string)
 			if got != want {
 				t.Errorf("%s: %q, want %q", f.name, got, want)
@@ -163,7 +170,7 @@ func flatten(t testing.TB, line string) map[string]any {
 // checkObjects checks the three JSON formats: one line, readable, no field that tame values do not have.
 func checkObjects(t testing.TB, e audit.Event) {
 	t.Helper()
-	for _, f := range formats[1:] {
+	for _, f := range objects {
 		line, twin := oneLine(t, f.format(nil, e)), oneLine(t, f.format(nil, tame(e)))
 		if strings.Count(line, `"`) != strings.Count(twin, `"`) { // a key that stands twice would be lost in the map below
 			t.Fatalf("%s: a value holds a quote: %s", f.name, line)
@@ -203,7 +210,7 @@ func FuzzNoValueEndsItsLineOrAddsAField(f *testing.F) { // I-21
 	f.Fuzz(func(t *testing.T, which uint8, user, agent, reason, rest string, addr []byte, status int) {
 		e := audit.Event{
 			Time: noon, Name: audit.Name(rest), Outcome: audit.Outcome(which & 1), User: user, UserID: rest, UserAgent: agent,
-			RequestID: rest, Method: rest, Reason: reason, Actor: rest, HTTPMethod: rest, Path: agent, Status: status,
+			RequestID: rest, PendingID: rest, LoginID: agent, Method: rest, Reason: reason, Actor: rest, HTTPMethod: rest, Path: agent, Status: status,
 		}
 		if int(which) < len(names) {
 			e.Name = names[which]

@@ -5,7 +5,7 @@ import "strconv"
 var _ Format = JSON
 
 // JSON is one flat object a line. The keys time (RFC 3339, UTC, milliseconds), event, outcome and user are always there;
-// user_id, client, user_agent, request_id, method, reason, actor, http_method, path and status only with a value.
+// user_id, client, user_agent, request_id, pending_id, login_id, method, reason, actor, http_method, path and status only with a value.
 func JSON(dst []byte, e Event) []byte {
 	dst = append(appendTime(append(dst, `{"time":"`...), e.Time), `","event":`...)
 	dst = appendQuoted(dst, string(e.Name), maxName)
@@ -17,6 +17,8 @@ func JSON(dst []byte, e Event) []byte {
 	}
 	dst = appendOptional(dst, `,"user_agent":`, e.UserAgent, maxAgent)
 	dst = appendOptional(dst, `,"request_id":`, e.RequestID, maxRequestID)
+	dst = appendOptional(dst, `,"pending_id":`, e.PendingID, maxRequestID)
+	dst = appendOptional(dst, `,"login_id":`, e.LoginID, maxRequestID)
 	dst = appendOptional(dst, `,"method":`, e.Method, maxMethod)
 	dst = appendOptional(dst, `,"reason":`, e.Reason, maxReason)
 	dst = appendOptional(dst, `,"actor":`, e.Actor, maxUser)

@@ -22,6 +22,7 @@ var (
 	ocsfLock      = ocsfActivity{classAccountChange, 9, "Lock"}
 	ocsfFactorOn  = ocsfActivity{classAccountChange, 10, "MFA Factor Enable"}
 	ocsfFactorOff = ocsfActivity{classAccountChange, 11, "MFA Factor Disable"}
+	ocsfChange    = ocsfActivity{classAccountChange, 99, ""}
 	ocsfUnlock    = ocsfActivity{classAccountChange, 12, "Unlock"}
 )
 
@@ -43,12 +44,14 @@ var _ Format = OCSF
 // Account Change (3001) for what changes an account's factors or blocks it.
 //
 // Only a finished or a refused login is a Logon; the steps before it are Preauth, so that a right password alone never
-// counts as a login. status_detail is the true reason, metadata.event_code the event's name.
+// counts as a login. status_detail is the true reason, metadata.event_code the event's name. The pending login is
+// metadata.correlation_uid, the login session.uid or, of an Account Change, actor.session.uid.
 func OCSF(dst []byte, e Event) []byte {
 	k := kindOf(e.Name)
 	a := k.ocsf
 	dst = append(dst, `{"metadata":{"version":"1.8.0","product":{"name":"Sallyport","vendor_name":"Sallyport"},"event_code":`...)
 	dst = appendQuoted(dst, string(e.Name), maxName)
+	dst = appendOptional(dst, `,"correlation_uid":`, e.PendingID, maxRequestID)
 	dst = strconv.AppendInt(append(dst, `},"time":`...), e.Time.UnixMilli(), 10)
 	dst = append(dst, `,"category_uid":3,"category_name":"Identity & Access Management","class_uid":`...)
 	dst = strconv.AppendInt(dst, int64(a.class), 10)
@@ -74,9 +77,7 @@ func OCSF(dst []byte, e Event) []byte {
 	dst = appendQuoted(append(dst, `,"message":`...), string(e.Name), maxName)
 	dst = appendQuoted(append(dst, `,"user":{"name":`...), e.User, maxUser)
 	dst = append(appendOptional(dst, `,"uid":`, e.UserID, maxUser), '}')
-	if e.Actor != "" {
-		dst = append(appendQuoted(append(dst, `,"actor":{"user":{"name":`...), e.Actor, maxUser), `}}`...)
-	}
+	dst = appendOCSFActor(dst, e, a.class)
 	if e.Client.IsValid() {
 		dst = append(appendAddr(append(dst, `,"src_endpoint":{"ip":"`...), e.Client), `"}`...)
 	}
@@ -94,6 +95,23 @@ func OCSF(dst []byte, e Event) []byte {
 		}
 	}
 	return append(appendOCSFHTTP(dst, e), "}\n"...)
+}
+
+// appendOCSFActor names who did it and in which login.
+func appendOCSFActor(dst []byte, e Event, class int) []byte {
+	if class == classAuthentication && e.LoginID != "" {
+		dst = append(appendQuoted(append(dst, `,"session":{"uid":`...), e.LoginID, maxRequestID), '}')
+	}
+	key := len(dst)
+	dst = append(dst, `,"actor":{`...)
+	members := len(dst)
+	if e.Actor != "" {
+		dst = append(appendQuoted(append(dst, `,"user":{"name":`...), e.Actor, maxUser), '}')
+	}
+	if class == classAccountChange && e.LoginID != "" {
+		dst = append(appendQuoted(append(dst, `,"session":{"uid":`...), e.LoginID, maxRequestID), '}')
+	}
+	return endObject(dst, key, members)
 }
 
 func appendSeverity(dst []byte, s severity) []byte {

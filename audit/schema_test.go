@@ -25,7 +25,7 @@ var ecsFields = map[string]string{
 	"event.outcome": "keyword", "event.reason": "keyword", "event.provider": "keyword",
 	"user.name": "keyword", "user.id": "keyword", "user.target.name": "keyword", "user.target.id": "keyword",
 	"source.ip": "ip", "user_agent.original": "keyword", "http.request.id": "keyword", "http.request.method": "keyword",
-	"http.response.status_code": "long", "url.path": "wildcard", "labels.method": "object",
+	"http.response.status_code": "long", "url.path": "wildcard", "labels.method": "object", "labels.pending_id": "object", "labels.login_id": "object",
 }
 
 func TestECSHasOnlyFieldsAndCategoriesOfTheSchema(t *testing.T) {

@@ -48,6 +48,8 @@ func (s slogRecorder) Record(ctx context.Context, e Event) error {
 	}
 	add("user_agent", e.UserAgent, maxAgent)
 	add("request_id", e.RequestID, maxRequestID)
+	add("pending_id", e.PendingID, maxRequestID)
+	add("login_id", e.LoginID, maxRequestID)
 	add("method", e.Method, maxMethod)
 	add("reason", e.Reason, maxReason)
 	add("actor", e.Actor, maxUser)

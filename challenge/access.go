@@ -28,6 +28,7 @@ var accessSteps = []protocolStep{
 //
 // ErrNotAllowed when there are no access tokens or s is one; ErrEnded when the login is over.
 func (l *Logins) Exchange(ctx context.Context, c Client, s *Session) (Outcome, error) {
+	c = c.in(s)
 	login, ok := s.Login()
 	if !ok {
 		return Outcome{}, ErrEnded
@@ -97,6 +98,7 @@ func (l *Logins) grant(ctx context.Context, c Client, a Account, login Login, en
 	if err != nil {
 		return Outcome{}, err
 	}
+	c.pending, c.login = c.login, id.String()
 	now := l.now()
 	login.id, login.ID, login.Access, login.Fresh, login.Seen = id, id.String(), true, time.Time{}, now
 	login.Expires = earlier(end, now.Add(l.durations.Access))

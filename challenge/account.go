@@ -149,7 +149,7 @@ func decodeAccount(raw []byte) (account, error) {
 	}
 	rec.grace = int(d.uint() & 0xffffff)
 	if d.bad || d.s != "" {
-		return account{}, fmt.Errorf("%w: account: %w", ErrUnavailable, errRecord)
+		return account{}, unavailable("account", errRecord)
 	}
 	return rec, nil
 }

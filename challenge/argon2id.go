@@ -151,7 +151,7 @@ func (h *Argon2id) upgrade(a Account, password []byte) string {
 func (h *Argon2id) hash(password []byte) (string, error) {
 	salt := make([]byte, argon2idSalt)
 	if _, err := rand.Read(salt); err != nil {
-		return "", fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return "", unavailable("random source", err)
 	}
 	p := h.params()
 	return phc{params: p, salt: salt, tag: p.key(password, salt, argon2idTag)}.String(), nil

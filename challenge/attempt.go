@@ -57,7 +57,7 @@ func (a *Attempt) Digits(n int) (Code, error) {
 	max := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 	v, err := rand.Int(a.random, max)
 	if err != nil {
-		return "", fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return "", unavailable("random source", err)
 	}
 	return Code(fmt.Sprintf("%0*d", n, v)), nil
 }
@@ -65,7 +65,7 @@ func (a *Attempt) Digits(n int) (Code, error) {
 // Random fills b from the injected source of randomness.
 func (a *Attempt) Random(b []byte) error {
 	if _, err := io.ReadFull(a.random, b); err != nil {
-		return fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return unavailable("random source", err)
 	}
 	return nil
 }

@@ -10,6 +10,19 @@ type Client struct {
 	Device    string // value of the known-device cookie; a secret, though it opens nothing by itself
 	Trusted   string // value of the trusted-device cookie; a secret
 	RequestID string
+
+	pending, login string // what a request is about, for the audit
+}
+
+// in says in its events which pending login or login a client speaks of.
+func (c Client) in(s *Session) Client {
+	c.pending, c.login = "", ""
+	if p, ok := s.Pending(); ok {
+		c.pending = p.ID
+	} else if login, ok := s.Login(); ok {
+		c.login = login.ID
+	}
+	return c
 }
 
 // Format keeps the device token out of logs, whatever verb is used.

@@ -60,7 +60,7 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 	}
 	e.preferred = d.string()
 	if d.bad || d.s != "" {
-		return enrolments{}, fmt.Errorf("%w: enrolments: %w", ErrUnavailable, errRecord)
+		return enrolments{}, unavailable("enrolments", errRecord)
 	}
 	return e, nil
 }

@@ -90,7 +90,7 @@ func (r *Keyring) Seal(plain []byte, context ...string) ([]byte, error) {
 	out := binary.BigEndian.AppendUint32(nil, k.id)
 	nonce := make([]byte, k.aead.NonceSize())
 	if _, err := io.ReadFull(r.rand, nonce); err != nil {
-		return nil, fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return nil, unavailable("random source", err)
 	}
 	out = append(out, nonce...)
 	return k.aead.Seal(out, nonce, plain, joined(context...)), nil

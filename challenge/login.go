@@ -47,7 +47,7 @@ func (l *Logins) applyTo(ctx context.Context, key string, raw []byte, in any) (t
 				return transition{}, err
 			}
 		} else if _, err := io.ReadFull(l.random, before.epoch[:]); err != nil {
-			return transition{}, fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+			return transition{}, unavailable("random source", err)
 		}
 		after, err := l.rules.step(before, in, l.now())
 		if err != nil {
@@ -395,7 +395,7 @@ func (l *Logins) read(ctx context.Context, slot Slot, key string, raw []byte) (*
 	}
 	ended, a := s.kind == kindLogin, Account{ID: s.login.UserID, Name: s.login.Username}
 	if ok, err := l.store.CompareAndSwap(ctx, key, raw, nil, time.Time{}); err == nil && ok && ended {
-		_ = l.Record(ctx, event(audit.SessionEnded, audit.Success, Client{}, a, "", reason))
+		_ = l.Record(ctx, event(audit.SessionEnded, audit.Success, Client{}.in(s), a, "", reason))
 	}
 	return &Session{slot: slot}, nil
 }
@@ -410,6 +410,7 @@ const touchEvery = time.Minute
 // Touch notes that a login was seen, at most once a minute, and asks Users and Policy again (I-16). ErrEnded means that the
 // login is over: its account does not know it any more, is gone or disabled, the policy has become stricter, or somebody logged out meanwhile.
 func (l *Logins) Touch(ctx context.Context, c Client, s *Session) error {
+	c = c.in(s)
 	if s.kind != kindLogin {
 		return ErrEnded
 	}
@@ -588,6 +589,7 @@ func (l *Logins) endLogin(ctx context.Context, s *Session) error {
 
 // Logout ends a login, or cancels a pending one. It holds at once, on every node, and no request in flight brings it back.
 func (l *Logins) Logout(ctx context.Context, c Client, s *Session) error {
+	c = c.in(s)
 	switch s.kind {
 	case kindLogin:
 		if err := l.endLogin(ctx, s); err != nil {
@@ -606,6 +608,7 @@ func (l *Logins) Logout(ctx context.Context, c Client, s *Session) error {
 
 // Cancel gives a pending login up. loginID is the public id that the form named, if it did: ErrOtherLogin when it is another.
 func (l *Logins) Cancel(ctx context.Context, c Client, s *Session, loginID string) error {
+	c = c.in(s)
 	p, ok := s.Pending()
 	if !ok {
 		return ErrNoPending
@@ -651,7 +654,7 @@ func (l *Logins) endAll(ctx context.Context, c Client, accountID, reason, actor 
 
 func (l *Logins) fill(b []byte) error {
 	if _, err := io.ReadFull(l.random, b); err != nil {
-		return fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return unavailable("random source", err)
 	}
 	return nil
 }

@@ -383,16 +383,9 @@ func (l *Logins) factor(name string) Factor {
 
 func (l *Logins) randomID() (id recordID, err error) {
 	if _, err := io.ReadFull(l.random, id[:]); err != nil {
-		return id, fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return id, unavailable("random source", err)
 	}
 	return id, nil
-}
-
-func unavailable(what string, err error) error {
-	if errors.Is(err, ErrUnavailable) {
-		return err
-	}
-	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
 }
 
 // recorder writes events and never lets a failing sink hold a decision for more than a second (I-21).
@@ -421,7 +414,7 @@ func (l *Logins) Record(ctx context.Context, e audit.Event) error {
 	}
 	l.recorder.lost.Add(1)
 	if l.recorder.required {
-		return fmt.Errorf("%w: audit: %w", ErrUnavailable, err)
+		return told{unavailable("audit", err)}
 	}
 	return nil
 }
@@ -466,5 +459,5 @@ func (r *recorder) record(ctx context.Context, e audit.Event) error {
 // event fills in what every event about a client says.
 func event(name audit.Name, outcome audit.Outcome, c Client, a Account, method, reason string) audit.Event {
 	return audit.Event{Name: name, Outcome: outcome, User: a.Name, UserID: a.ID, Client: c.Addr, UserAgent: c.UserAgent,
-		RequestID: c.RequestID, Method: method, Reason: reason}
+		RequestID: c.RequestID, PendingID: c.pending, LoginID: c.login, Method: method, Reason: reason}
 }

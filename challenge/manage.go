@@ -27,6 +27,7 @@ const (
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
 // also stands for making new recovery codes: a recovery code alone may add an authenticator and never take one away (I-14).
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
+	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,7 @@ func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing
 
 // changing lets a login change its account's factors, or says why not.
 func (l *Logins) changing(ctx context.Context, c Client, s *Session, removing bool) (*Login, subject, error) {
+	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return nil, subject{}, err
@@ -96,6 +98,7 @@ func (l *Logins) Enrollable() (names []string) {
 // was begun before. It returns ErrNotFresh before password and second factor were shown within [ConfirmedWithin], ErrMethod,
 // ErrMalformed for what is no destination, ErrSend, or a *BusyError with Cooldown set.
 func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in EnrolInput) (NewAuthenticator, error) {
+	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return NewAuthenticator{}, err
@@ -173,6 +176,7 @@ func (l *Logins) sendFirst(ctx context.Context, login *Login, sub *subject, v *e
 // ResendEnrolment sends the code of what a login is enrolling again; the one sent before is replaced. It returns ErrMethod
 // for what sends nothing, ErrNoCode, ErrCodeExpired, ErrNotFresh, ErrSend, a *BlockedError, or a *BusyError with Cooldown set.
 func (l *Logins) ResendEnrolment(ctx context.Context, c Client, s *Session) error {
+	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return err
@@ -256,6 +260,7 @@ func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenti
 // one counts as used (I-12). The authenticator becomes real, every other login of the account ends, and the login goes on
 // under a new token; recovery codes come with the first authenticator. Errors are those of [Logins.Verify].
 func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
+	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return Outcome{}, err
@@ -331,6 +336,7 @@ func (l *Logins) CancelEnrolment(ctx context.Context, s *Session) error {
 // [ConfirmedWithin] besides the password (I-14), and ends every other login. The last one cannot be removed while the policy
 // needs a second factor: ErrNotAllowed.
 func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id string) (Outcome, error) {
+	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, true)
 	if err != nil {
 		return Outcome{}, err
@@ -375,6 +381,7 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 // RenewRecoveryCodes replaces the recovery codes by new ones, which the outcome holds to be shown once. It asks for what
 // [Logins.RemoveFactor] asks for.
 func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (Outcome, error) {
+	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, true)
 	if err != nil {
 		return Outcome{}, err
@@ -405,6 +412,7 @@ func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (
 // order. It asks for what [Logins.BeginEnrolment] asks for: nobody else may lead the owner to a weaker factor. Nobody is
 // logged out by it. ErrMethod for what cannot be chosen.
 func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string) error {
+	c = c.in(s)
 	_, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return err
@@ -434,6 +442,7 @@ func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string
 
 // RenameFactor changes what a person calls an authenticator; an empty name is none. Nobody is logged out by it.
 func (l *Logins) RenameFactor(ctx context.Context, c Client, s *Session, id, name string) error {
+	c = c.in(s)
 	_, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return err

@@ -33,6 +33,10 @@ func (l *Logins) Password(ctx context.Context, c Client, from *Session, in Passw
 		return Outcome{}, err
 	}
 	first.methods = []Method{{"password", l.now()}}
+	if first.id, err = l.randomID(); err != nil {
+		return Outcome{}, err
+	}
+	c.pending = first.id.String()
 	if err := l.Record(ctx, event(audit.PasswordValidated, audit.Success, c, first.account, "password", "")); err != nil {
 		return Outcome{}, err
 	}
@@ -69,6 +73,11 @@ func (l *Logins) Enter(ctx context.Context, c Client, from *Session, slot Slot, 
 	case rec.blocked:
 		return Outcome{}, l.refuse(ctx, c, a, string(refusedAdmin))
 	}
+	id, err := l.randomID()
+	if err != nil {
+		return Outcome{}, err
+	}
+	c.pending = id.String()
 	e := event(audit.FirstFactor, audit.Success, c, a, f.Method, "")
 	if f.Channel != "" {
 		e.Reason = "channel " + f.Channel
@@ -76,12 +85,13 @@ func (l *Logins) Enter(ctx context.Context, c Client, from *Session, slot Slot, 
 	if err := l.Record(ctx, e); err != nil {
 		return Outcome{}, err
 	}
-	first := firstFactor{account: a, epoch: rec.epoch, device: deviceOf(a.ID, c.Device), channel: f.Channel, methods: []Method{{f.Method, l.now()}}}
+	first := firstFactor{id: id, account: a, epoch: rec.epoch, device: deviceOf(a.ID, c.Device), channel: f.Channel, methods: []Method{{f.Method, l.now()}}}
 	return l.afterFirst(ctx, c, from, slot, first, f.Next, nil)
 }
 
 // firstFactor is what is known after the first factor was right.
 type firstFactor struct {
+	id      recordID // of the pending login that it opens
 	account Account
 	epoch   epoch // of the moment before the factor was looked at: what changed since makes it void
 	device  deviceID
@@ -144,7 +154,7 @@ func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Acco
 	leave, err := l.gate.enter(ctx)
 	if err != nil {
 		if !errors.As(err, new(*BusyError)) {
-			err = unavailable("client", err)
+			err = told{unavailable("client", err)}
 		}
 		return firstFactor{}, errors.Join(err, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "too many passwords at once")))
 	}

@@ -200,6 +200,7 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 	if err != nil {
 		return Outcome{}, err
 	}
+	c.pending = id.String()
 	now, s := l.now(), t.subject
 	p := Pending{ID: id.String(), Stage: StageCode, Methods: t.allowed, Prompt: Prompt{Method: t.method}, Next: clip(in.Next, 2048), Language: clip(a.Language, 64),
 		Created: now, Expires: now.Add(l.durations.Pending), account: a.ID, name: a.Name, epoch: t.spend.epoch, blocks: t.spend.blocks, device: s.device}

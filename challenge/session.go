@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/netip"
 	"time"
@@ -234,7 +233,7 @@ func sessionKey(slot Slot, token string) string {
 func newToken(random io.Reader) (string, error) {
 	var b [32]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return "", fmt.Errorf("%w: random source: %w", ErrUnavailable, err)
+		return "", unavailable("random source", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
@@ -465,7 +464,7 @@ func (s *Session) decode(raw []byte) error {
 	}
 	if d.bad {
 		*s = Session{}
-		return fmt.Errorf("%w: session: %w", ErrUnavailable, errRecord)
+		return unavailable("session", errRecord)
 	}
 	if len(d.s) > 0 {
 		s.data = raw[len(raw)-len(d.s):]

@@ -68,6 +68,7 @@ func (l *Logins) live(ctx context.Context, rec *account) ([]*Login, error) {
 
 // EndLogin ends one login of the account that s belongs to, by its public id. One that is gone already is no error.
 func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) error {
+	c = c.in(s)
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded
@@ -91,6 +92,7 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 
 // EndOthers ends every login and pending login of the account but this one, which goes on under a new token.
 func (l *Logins) EndOthers(ctx context.Context, c Client, s *Session) (Outcome, error) {
+	c = c.in(s)
 	login, sub, _, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return Outcome{}, err
@@ -132,6 +134,7 @@ func (l *Logins) Devices(ctx context.Context, c Client, s *Session) ([]DeviceInf
 
 // ForgetDevice makes one known device a stranger again.
 func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id string) error {
+	c = c.in(s)
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded

@@ -79,6 +79,7 @@ func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session) (StepU
 // BeginStepUp asks a login for a code again, by method or by the preferred one. It answers like [Logins.Resend]; a code that
 // is under way inside the cooldown stays good, and is not an error.
 func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method string) (StepUpPrompt, error) {
+	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return StepUpPrompt{}, err
@@ -132,6 +133,7 @@ func (l *Logins) ConfirmPassword(ctx context.Context, c Client, s *Session, logi
 }
 
 func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput, passwordToo bool) (Outcome, error) {
+	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return Outcome{}, err

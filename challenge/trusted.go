@@ -3,7 +3,6 @@ package challenge
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ func decodeTrust(b []byte) (t trust, err error) {
 	}
 	t = trust{mac: d.bytes(), epoch: d.id(), method: d.string(), shown: d.time(), used: d.time(), end: d.time()}
 	if d.bad || d.s != "" {
-		return trust{}, fmt.Errorf("%w: trusted device: %w", ErrUnavailable, errRecord)
+		return trust{}, unavailable("trusted device", errRecord)
 	}
 	return t, nil
 }
@@ -223,6 +222,7 @@ func (l *Logins) TrustedDevices(ctx context.Context, c Client, s *Session) ([]Tr
 // Distrust takes the trust of one device away, or of all when id is empty. It asks for nothing: it only makes the next login
 // ask for more. ErrMalformed for what is no id; one that is gone already is no error.
 func (l *Logins) Distrust(ctx context.Context, c Client, s *Session, id string) error {
+	c = c.in(s)
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded

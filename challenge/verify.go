@@ -77,11 +77,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 		return Outcome{}, err
 	}
 	p.blocks = budget.blocks
-	id, err := l.randomID()
-	if err != nil {
-		return Outcome{}, err
-	}
-	p.ID = id.String()
+	p.ID = f.id.String()
 
 	// The same browser inside the cooldown keeps the code that was sent, and its end.
 	var carried Prompt
@@ -258,6 +254,7 @@ func (CodeInput) Format(f fmtState, _ rune) { writeRedacted(f, "[code input]") }
 // It returns ErrNoPending, ErrOtherLogin, ErrMethod, ErrMalformed, ErrNoCode and ErrCodeExpired, which cost nothing;
 // ErrWrongCode (ErrReplayed, ErrClockOff), which cost a guess; *BlockedError and *BusyError, for which nothing was compared.
 func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput) (Outcome, error) {
+	c = c.in(s)
 	p, ok := s.Pending()
 	if !ok {
 		var a Account
@@ -394,6 +391,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		return Outcome{}, err
 	}
 	p.login.id, p.login.ID = id, id.String()
+	c.login = p.login.ID
 	if p.bind.renew == nil {
 		p.login.epoch = p.bind.epoch
 	}
@@ -455,19 +453,19 @@ func (l *Logins) recoveryUsed(ctx context.Context, c Client, a Account) error {
 
 // lost says what became of a promotion that failed, to the audit and to the caller.
 func (l *Logins) lost(ctx context.Context, c Client, a Account, err error) error {
-	var told error
+	var answer error
+	reason := clip(err.Error(), 200)
 	switch {
 	case errors.Is(err, errLostRace), errors.Is(err, refusedStale), errors.Is(err, refusedGone):
-		told = ErrNoPending
+		answer = ErrNoPending
 	case errors.Is(err, refusedReplay):
-		told = ErrReplayed
-		return errors.Join(told, l.Record(ctx, event(audit.ReplayedCode, audit.Failure, c, a, "", "")))
+		return errors.Join(ErrReplayed, l.Record(ctx, event(audit.ReplayedCode, audit.Failure, c, a, "", "")))
 	case errors.Is(err, ErrNotAllowed):
-		told = err
+		answer = err
 	default:
-		told = unavailable("store", err)
+		answer, reason = told{unavailable("store", err)}, outageReason(unavailable("store", err)) // the store's own words may quote anything
 	}
-	return errors.Join(told, l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", clip(err.Error(), 200))))
+	return errors.Join(answer, l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", reason)))
 }
 
 // guessTry is one answer that is paid for before it is looked at (I-07). Login, proof, enrolment, step-up and single
@@ -600,7 +598,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		}
 		return Proof{}, err
 	default: // the factor itself failed: the guess stays spent, nobody is let in
-		return Proof{}, errors.Join(unavailable("factor "+t.method, errFactor), l.Record(ctx, event(audit.CredentialRefused, audit.Failure, s.client, s.account, t.method, "factor failed")))
+		return Proof{}, refused(audit.CredentialRefused, "factor failed", told{unavailable("factor "+t.method, errFactor)})
 	}
 }
 
@@ -669,6 +667,7 @@ func verify(ctx context.Context, f Factor, a *Attempt, answer []byte) (p Proof, 
 // Resend asks for a code again, or by another method. The token stays; a code sent before is replaced.
 // It returns ErrNoPending, ErrOtherLogin, ErrMethod, ErrSend, a *BlockedError, or a *BusyError with Cooldown set.
 func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, method string) (Outcome, error) {
+	c = c.in(s)
 	p, ok := s.Pending()
 	if !ok {
 		return Outcome{}, errors.Join(ErrNoPending, l.Record(ctx, event(audit.NoPendingLogin, audit.Failure, c, Account{}, "", "")))

@@ -1235,7 +1235,7 @@ func TestMisconfiguredMiddlewareIsRefused_I19(t *testing.T) {
 
 // Audit.
 
-// lines renders what was recorded since the last call, without request ids, which are drawn.
+// lines renders what was recorded since the last call, without the ids that are drawn.
 func (h *town) lines() string {
 	var out []byte
 	for _, e := range h.Audit.Events() {
@@ -1245,7 +1245,7 @@ func (h *town) lines() string {
 	return requestID.ReplaceAllString(string(out), "")
 }
 
-var requestID = regexp.MustCompile(` http\.request_id="[^"]*"`)
+var requestID = regexp.MustCompile(` (http\.request_id|evt\.pending_id|evt\.login_id)="[^"]*"`)
 
 // The lines of the Mendix module stand here as DESIGN section 8 has them: text, not a rendering. Further events carry more.
 func TestTheAuditLinesOfWholeStories_I21(t *testing.T) {

@@ -65,7 +65,7 @@ func (g *Group) AuditAccess(next http.Handler) http.Handler {
 				e.Outcome = audit.Failure
 			}
 			if login, ok := Authenticated(r.Context()); ok {
-				e.User, e.UserID, e.Method = login.Username, login.UserID, login.Methods[len(login.Methods)-1].Name
+				e.User, e.UserID, e.LoginID, e.Method = login.Username, login.UserID, login.ID, login.Methods[len(login.Methods)-1].Name
 			}
 			_ = g.logins.Record(context.WithoutCancel(r.Context()), e) // the answer has gone out
 		}()

@@ -71,7 +71,7 @@ func (g *Group) Sessions(next http.Handler) http.Handler {
 		}
 		v.read(slots{cookie: true})
 		if err := v.open(); err != nil {
-			v.answer(g.failed(r.Context(), err))
+			v.answer(v.outage(err))
 			return
 		}
 		w.Header().Add("Vary", varyOn(slots{cookie: true}))
@@ -110,7 +110,7 @@ func (g *Group) guard(d demand, next http.Handler) http.Handler {
 func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer, bool) {
 	if !first && g.guards.header && v.kind != bearerCredential && v.kind != basicCredential && r.Header["Authorization"] != nil {
 		// Somebody outside has read the cookie already; a request has one principal.
-		return g.failed(r.Context(), errors.New("middleware: an API's guards must not stand inside Sessions or a browser's guard")), false
+		return v.outage(errors.New("middleware: an API's guards must not stand inside Sessions or a browser's guard")), false
 	}
 	if first {
 		if err := g.forgery.checkOrigin(r); err != nil {
@@ -162,7 +162,7 @@ func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer,
 func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 	if v.kind != basicCredential {
 		if err := v.open(); err != nil {
-			return g.failed(r.Context(), err), false
+			return v.outage(err), false
 		}
 		return answer{}, true
 	}
@@ -182,7 +182,7 @@ func (g *Group) identify(v *visit, r *http.Request) (answer, bool) {
 		return v.report(answer{problem: tooMany, wait: fast.wait, limit: g.login}, audit.LimitHit, "login rate"), false
 	}
 	if err != nil {
-		a := g.explain(r.Context(), err, elsewhere) // the machine has written why
+		a := g.explain(v, err, elsewhere) // the machine has written why
 		if a.problem == refusedLogin {
 			a.problem = loginRequired // the same answer for a wrong password, a person's password alone, and nobody
 		}
@@ -256,23 +256,30 @@ func (v *visit) turnAway(a answer, reason string) answer {
 func (v *visit) report(a answer, name audit.Name, reason string) answer {
 	c := v.client()
 	e := audit.Event{Name: name, Client: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID, Reason: reason}
+	if p, ok := v.session.Pending(); ok {
+		e.PendingID = p.ID
+	}
 	if v.login != nil {
-		e.User, e.UserID = v.login.Username, v.login.UserID
+		e.User, e.UserID, e.LoginID = v.login.Username, v.login.UserID, v.login.ID
 	}
 	if err := v.core.logins.Record(v.parent, e); err != nil {
-		return v.core.failed(v.parent, err)
+		return v.outage(err)
 	}
 	return a
 }
 
-// failed is the answer to a failure of ours: 503, with the reason in the log only (I-20).
-func (w *core) failed(ctx context.Context, err error) answer {
+// outage is the answer to a failure of ours: 503, with the reason in the log and one event in the audit only (I-20, I-21).
+func (v *visit) outage(err error) answer {
 	switch {
 	case errors.Is(err, challenge.ErrEnded):
 		return answer{problem: loginRequired}
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // the client has gone
+	case errors.Is(err, context.Canceled) && v.parent.Err() != nil: // the client has gone
 	default:
-		w.logger.ErrorContext(ctx, "middleware: answered 503", "error", err)
+		v.core.logger.ErrorContext(v.parent, "middleware: answered 503", "error", err)
+		if !v.reported {
+			v.reported = true
+			v.core.logins.RecordOutage(v.parent, v.client(), v.session, err)
+		}
 	}
 	return answer{problem: unavailable}
 }

@@ -42,7 +42,7 @@ func (g *Group) withPasskey(v *visit, a answer) answer {
 		return a
 	}
 	if _, err := g.logins.Resend(v.parent, v.client(), session, "", methodPasskey); err != nil && a.kind == show {
-		return g.explain(v.parent, err, atCode)
+		return g.explain(v, err, atCode)
 	}
 	return a
 }
@@ -75,7 +75,7 @@ func (g *Group) alone(v *visit, in input) answer {
 func (g *Group) showAlone(v *visit) answer {
 	p, err := g.logins.BeginPasswordless(v.parent)
 	if err != nil {
-		return g.explain(v.parent, err, atLogin)
+		return g.explain(v, err, atLogin)
 	}
 	return answer{kind: show, at: atAlone, alone: p}
 }

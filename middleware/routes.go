@@ -189,7 +189,7 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 			return answer{problem: wrongType}
 		}
 		if err := v.open(); err != nil {
-			return g.failed(r.Context(), err)
+			return v.outage(err)
 		}
 	}
 	if !post {

@@ -187,7 +187,7 @@ func (g *Group) changed(v *visit, rt securityRoute, out challenge.Outcome, err e
 
 // refuseChange shows the page again. What takes a more recent login comes back to it by a GET.
 func (g *Group) refuseChange(v *visit, rt securityRoute, err error) answer {
-	a := g.explain(v.parent, err, atSecurity)
+	a := g.explain(v, err, atSecurity)
 	switch a.problem {
 	case freshRequired:
 		a.next = rt.path
@@ -221,7 +221,7 @@ func (g *Group) beginEnrolment(v *visit, rt securityRoute, in fields) answer {
 		return answer{kind: sentOn, next: g.paths.Security + "/enrol"}
 	}
 	typed := &typedFactor{name: in["name"], destination: to}
-	a := g.explain(v.parent, err, atSecurity)
+	a := g.explain(v, err, atSecurity)
 	switch a.problem {
 	case malformedCode:
 		a.problem, a.text, typed.field = badRequest, texts.ErrorName, "name-new"
@@ -258,7 +258,7 @@ func badName(s string) bool {
 func (g *Group) confirmEnrolment(v *visit, rt securityRoute, in fields) answer {
 	out, err := g.logins.ConfirmEnrolment(v.parent, v.client(), v.session, in["code"])
 	if err != nil {
-		a := g.explain(v.parent, err, atSecurity)
+		a := g.explain(v, err, atSecurity)
 		switch a.problem {
 		case freshRequired, loginRequired, unavailable:
 			return g.refuseChange(v, rt, err)
@@ -296,7 +296,7 @@ func (g *Group) renameFactor(v *visit, rt securityRoute, in fields) answer {
 		// The page that it stands on, to show it there.
 		factor, ok, failed := g.factorOf(v, id)
 		if failed != nil {
-			return g.explain(v.parent, failed, atSecurity)
+			return g.explain(v, failed, atSecurity)
 		}
 		if !ok {
 			return g.again(v, rt, texts.ErrorGone)
@@ -310,7 +310,7 @@ func (g *Group) renameFactor(v *visit, rt securityRoute, in fields) answer {
 	}
 	factor, ok, err := g.factorOf(v, id)
 	if err != nil {
-		return g.explain(v.parent, err, atSecurity)
+		return g.explain(v, err, atSecurity)
 	}
 	if !ok {
 		return answer{kind: sentOn, next: g.paths.Security}
@@ -348,7 +348,7 @@ func (g *Group) removeFactor(v *visit, rt securityRoute, in fields) answer {
 	id := in["id"]
 	factor, ok, err := g.factorOf(v, id)
 	if err != nil {
-		return g.explain(v.parent, err, atSecurity)
+		return g.explain(v, err, atSecurity)
 	}
 	if !ok || factor.Factor == "recovery" { // those are renewed, not removed
 		return g.again(v, g.security[g.paths.Security], texts.ErrorGone)
@@ -366,7 +366,7 @@ func (g *Group) removeFactor(v *visit, rt securityRoute, in fields) answer {
 		}
 		return rt.page(g, v, rt, a)
 	case err != nil:
-		a := g.explain(v.parent, err, atSecurity)
+		a := g.explain(v, err, atSecurity)
 		a.typed = &typedFactor{id: id}
 		return rt.page(g, v, rt, a)
 	}

@@ -92,7 +92,7 @@ func (g *Group) securityPage(a answer, page string, title texts.Key, s *security
 func (g *Group) securityOf(v *visit, rt securityRoute, a answer) (out *securityView, s challenge.Security, failed answer, ok bool) {
 	s, err := g.logins.Security(v.parent, v.client(), v.login.UserID)
 	if err != nil {
-		return nil, s, g.explain(v.parent, err, elsewhere), false
+		return nil, s, g.explain(v, err, elsewhere), false
 	}
 	out = &securityView{Page: rt.path, Needed: s.Needed, Methods: s.Methods, DeviceCount: s.Devices, LoginCount: s.Logins}
 	out.Choice = len(slices.DeleteFunc(slices.Clone(s.Methods), func(m string) bool { return m == methodRecovery })) > 1
@@ -150,7 +150,7 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 		view.New.Typed = a.typed.name
 	}
 	if err := g.needs(v, view, false, rt.path); err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	if a.typed != nil && (view.AskFirst != "" || !view.CanAdd && a.typed.id == "") { // there is no form for the message to stand in
 		a.typed.field = ""
@@ -172,7 +172,7 @@ func (g *Group) enrolPage(v *visit, _ securityRoute, a answer) answer {
 		}
 		return g.securityOverview(v, g.security[g.paths.Security], a)
 	case err != nil:
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	a.at, a.page = atSecurity, pageEnrol
 	a.view = &pageView{Action: path, CancelAction: path + "/cancel"}
@@ -203,7 +203,7 @@ func (g *Group) renamePage(v *visit, _ securityRoute, a answer) answer {
 	if a.typed != nil {
 		factor, ok, err := g.factorOf(v, a.typed.id)
 		if err != nil {
-			return g.explain(v.parent, err, elsewhere)
+			return g.explain(v, err, elsewhere)
 		}
 		if ok {
 			rt = g.factorRoute(factor.Factor)
@@ -231,7 +231,7 @@ func (g *Group) removePage(v *visit, rt securityRoute, a answer) answer {
 		return g.securityOverview(v, g.security[g.paths.Security], a)
 	}
 	if err := g.needs(v, view, true, rt.path+query("id", id)); err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageRemove, "", view)
 }
@@ -242,7 +242,7 @@ func (g *Group) recoveryPage(v *visit, rt securityRoute, a answer) answer {
 		return failed
 	}
 	if err := g.needs(v, view, true, rt.path); err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageRecoveryCodes, "", view)
 }
@@ -250,11 +250,11 @@ func (g *Group) recoveryPage(v *visit, rt securityRoute, a answer) answer {
 func (g *Group) devicesPage(v *visit, rt securityRoute, a answer) answer {
 	devices, err := g.logins.Devices(v.parent, v.client(), v.session)
 	if err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	trusted, err := g.logins.TrustedDevices(v.parent, v.client(), v.session)
 	if err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageDevices, "", &securityView{Page: rt.path, Devices: devices, Trusted: trusted})
 }
@@ -262,7 +262,7 @@ func (g *Group) devicesPage(v *visit, rt securityRoute, a answer) answer {
 func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {
 	logins, err := g.logins.Sessions(v.parent, v.session)
 	if err != nil {
-		return g.explain(v.parent, err, elsewhere)
+		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageSessions, "", &securityView{Page: rt.path, Logins: logins, Others: len(logins) > 1})
 }

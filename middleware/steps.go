@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -57,14 +56,14 @@ func (g *Group) cancel(v *visit, in input) answer {
 	case errors.Is(err, challenge.ErrNoPending):
 		return answer{kind: cancelled} // which is what was wanted
 	case err != nil:
-		return g.explain(v.parent, err, atCode)
+		return g.explain(v, err, atCode)
 	}
 	return answer{kind: cancelled}
 }
 
 func (g *Group) logout(v *visit, _ input) answer {
 	if err := g.logins.Logout(v.parent, v.client(), v.session); err != nil && !errors.Is(err, challenge.ErrEnded) {
-		return g.failed(v.parent, err)
+		return v.outage(err)
 	}
 	return answer{kind: loggedOut}
 }
@@ -82,7 +81,7 @@ func (g *Group) exchange(v *visit, in input) answer {
 		out, err = g.logins.Exchange(v.parent, v.client(), v.session)
 	}
 	if err != nil {
-		a := g.explain(v.parent, err, elsewhere)
+		a := g.explain(v, err, elsewhere)
 		if a.problem == refusedLogin {
 			a.problem = loginRequired // as at a guarded route
 		}
@@ -119,7 +118,7 @@ func (g *Group) fresh(v *visit, in input) answer {
 		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code, NotRecovery: goal.strong})
 	}
 	if err != nil {
-		return g.withStepUp(v, g.explain(v.parent, err, atFresh), goal)
+		return g.withStepUp(v, g.explain(v, err, atFresh), goal)
 	}
 	if goal.change { // there may be more to show
 		needs, err := g.logins.ChangeNeeds(v.parent, v.client(), out.Session, goal.removing)
@@ -153,7 +152,7 @@ func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool)
 	to.change, to.removing = true, rt.removing
 	var err error
 	if to.needs, err = g.logins.ChangeNeeds(v.parent, v.client(), v.session, rt.removing); err != nil {
-		return to, g.explain(v.parent, err, elsewhere), false
+		return to, g.explain(v, err, elsewhere), false
 	}
 	to.password = slices.Contains(to.needs, challenge.NeedsFirst)
 	to.strong = slices.Contains(to.needs, challenge.NeedsStrong)
@@ -171,7 +170,7 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	case to.password:
 		switch can, err := g.logins.CanAskPassword(v.parent, v.login); {
 		case err != nil:
-			return g.explain(v.parent, err, elsewhere)
+			return g.explain(v, err, elsewhere)
 		case !can: // came in another way, which only a login can repeat
 			return answer{problem: notAllowed, text: texts.ErrorLoginAgain}
 		}
@@ -186,7 +185,7 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method)
 	}
 	if err != nil {
-		refused := g.explain(v.parent, err, atFresh)
+		refused := g.explain(v, err, atFresh)
 		refused.stepUp = a.stepUp
 		return g.withStepUp(v, refused, to)
 	}
@@ -200,7 +199,7 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	if chosen == methodRecovery && !broughtHere(v.r) {
 		other, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, a.stepUp.Prompt.Method)
 		if err != nil {
-			refused := g.explain(v.parent, err, atFresh)
+			refused := g.explain(v, err, atFresh)
 			refused.stepUp = other
 			return g.withStepUp(v, refused, to)
 		}
@@ -239,7 +238,7 @@ func (g *Group) withStepUp(v *visit, a answer, to goal) answer {
 	if len(a.stepUp.Methods) == 0 && staysOnPage(a.problem) {
 		var err error
 		if a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session); err != nil {
-			return g.explain(v.parent, err, atFresh)
+			return g.explain(v, err, atFresh)
 		}
 		if p := a.stepUp.Prompt; p.Method == methodPasskey && !g.poses(p) { // a wrong answer takes the challenge
 			if again, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey); err == nil {
@@ -305,7 +304,7 @@ func (g *Group) withEnrolment(v *visit, a answer) answer {
 	}
 	e, err := g.logins.Enrolling(v.parent, v.client(), session)
 	if err != nil {
-		return g.explain(v.parent, err, atCode)
+		return g.explain(v, err, atCode)
 	}
 	a.enrolment = &e
 	return a
@@ -323,7 +322,7 @@ func (g *Group) reread(v *visit) *challenge.Session {
 // after turns what the machine says into an answer.
 func (g *Group) after(v *visit, out challenge.Outcome, err error, at place) answer {
 	if err != nil {
-		a := g.explain(v.parent, err, at)
+		a := g.explain(v, err, at)
 		if _, pending := v.session.Pending(); pending && at == atCode {
 			a.session = v.session
 			if out.Session != nil {
@@ -346,7 +345,7 @@ func (g *Group) after(v *visit, out challenge.Outcome, err error, at place) answ
 }
 
 // explain is the one table from the machine's errors to answers. What it does not know is a failure: nobody is let in.
-func (g *Group) explain(ctx context.Context, err error, at place) answer {
+func (g *Group) explain(v *visit, err error, at place) answer {
 	a := answer{at: at}
 	if blocked, ok := errors.AsType[*challenge.BlockedError](err); ok {
 		a.problem, a.wait = codeBlocked, blocked.RetryAfter
@@ -363,7 +362,7 @@ func (g *Group) explain(ctx context.Context, err error, at place) answer {
 		return a
 	}
 	if errors.Is(err, challenge.ErrUnavailable) { // before whatever else the error wraps
-		failed := g.failed(ctx, err)
+		failed := v.outage(err)
 		failed.at = at
 		return failed
 	}
@@ -376,7 +375,7 @@ func (g *Group) explain(ctx context.Context, err error, at place) answer {
 			return a
 		}
 	}
-	failed := g.failed(ctx, err)
+	failed := v.outage(err)
 	failed.at = at
 	return failed
 }
@@ -414,7 +413,7 @@ func (w *Web) Enter(rw http.ResponseWriter, r *http.Request, accountID string, f
 	if first {
 		v.read(slots{cookie: true})
 		if err := v.open(); err != nil {
-			v.answer(g.failed(r.Context(), err))
+			v.answer(v.outage(err))
 			return
 		}
 	}

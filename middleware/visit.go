@@ -44,6 +44,7 @@ type visit struct {
 	committed  bool
 	failed     bool // the commit failed: the body is discarded
 	created    bool // the commit made a session of its own
+	reported   bool // the audit knows of a failure of ours
 
 	mu    sync.Mutex
 	watch atomic.Pointer[watch]
@@ -223,7 +224,7 @@ func (v *visit) client() challenge.Client {
 // serve lets the request through to next.
 func (v *visit) serve(next http.Handler, r *http.Request) {
 	if err := v.load(); err != nil {
-		v.answer(v.core.failed(v.parent, err))
+		v.answer(v.outage(err))
 		return
 	}
 	defer v.leave()
@@ -323,5 +324,5 @@ func (v *visit) commit() bool {
 func (v *visit) discard(err error) {
 	v.committed, v.failed, v.out = true, true, v.w
 	clear(v.w.Header())
-	v.tell(v.core.failed(v.parent, err))
+	v.tell(v.outage(err))
 }

@@ -37,10 +37,11 @@
 // the Authorization header shows is all that counts then; a wrong one never falls through to a cookie. [Cookies] makes an
 // API for single-page apps.
 //
-// The types of problems are urn:sallyport:problem: and one of login-required, refused, wrong-code, code-already-used, clock-off,
-// malformed-code, no-code, code-expired, no-pending-login, other-login, method-unavailable, not-allowed, wrong-password,
-// code-blocked, password-blocked, cooldown, send-failed, busy, insufficient-user-authentication, cross-site, bad-request,
-// too-large, unsupported-media-type, method-not-allowed, rate-limited, unavailable and not-found.
+// A program that should not send a password or a login's token each time exchanges it for an access token, which ends soon and
+// is never fresh (challenge.Config.AccessTokens; off by default).
+//
+// The types of problems begin with urn:sallyport:problem: and are stable: docs/api.md has the table, and docs/openapi.json
+// describes every JSON route.
 //
 // # Sessions
 //

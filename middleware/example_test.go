@@ -14,14 +14,18 @@ import (
 )
 
 // exampleWeb is a site with one account; a real one has challenge.Config of its own.
-func exampleWeb() *middleware.Web {
+func exampleWeb(change ...func(*challenge.Config, *middleware.Config)) *middleware.Web {
 	kit := challengetest.New(challengetest.NewClock())
 	kit.Users.Add(challenge.Account{ID: "7", Name: "reports", Service: true}, "correct-horse-battery")
-	logins, err := challenge.New(kit.Config(&stores.Memory{Clock: kit.Clock.Now}))
+	c, mc := kit.Config(&stores.Memory{Clock: kit.Clock.Now}), middleware.Config{}
+	for _, f := range change {
+		f(&c, &mc)
+	}
+	logins, err := challenge.New(c)
 	if err != nil {
 		panic(err)
 	}
-	web, err := middleware.New(logins, middleware.Config{})
+	web, err := middleware.New(logins, mc)
 	if err != nil {
 		panic(err)
 	}

@@ -200,6 +200,36 @@ func FuzzCodeHeader(f *testing.F) {
 	})
 }
 
+// A browser sends a form of another site with one of three types, and asks before it sends any other (Fetch standard, section
+// 2.2.2, CORS-safelisted request-header). What is taken for JSON must be none of them, however it is spelled.
+func FuzzContentTypeThatIsTakenIsJSON(f *testing.F) {
+	for _, s := range []string{"application/json", "Application/JSON ; charset=\"UTF-8\"", "application/json;charset=utf-16", "text/plain", "text/plain;application/json",
+		"application/json, text/plain", "application/json;charset=utf-8;charset=utf-16", "application/x-www-form-urlencoded;a=application/json", "", "application/json;", "application/jsonp", "\tapplication/json\t"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		one := &http.Request{Header: http.Header{"Content-Type": {line}}}
+		if isContentType(&http.Request{Header: http.Header{"Content-Type": {line, line}}}, "application/json") {
+			t.Fatalf("%q was taken twice", line)
+		}
+		if !isContentType(one, "application/json") {
+			return
+		}
+		essence, parameters, _ := strings.Cut(line, ";") // WHATWG MIME Sniffing, section 4.4
+		if strings.ToLower(strings.Trim(essence, " \t\r\n")) != "application/json" {
+			t.Fatalf("%q was taken for JSON", line)
+		}
+		if lower := strings.ToLower(parameters); strings.Count(lower, "charset=") == 1 && !strings.Contains(lower, "utf-8") && !strings.ContainsAny(lower, `"*`) {
+			t.Fatalf("%q was taken for UTF-8", line)
+		}
+		for _, other := range []string{"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"} {
+			if isContentType(one, other) {
+				t.Fatalf("%q is %s, too", line, other)
+			}
+		}
+	})
+}
+
 func TestCredentialsPrintNothing_I21(t *testing.T) {
 	c := credential{kind: basicCredential, token: "t0ken", name: "alice", password: "s3cret"}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {

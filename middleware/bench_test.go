@@ -88,3 +88,32 @@ func BenchmarkGuardedGet(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkGuardedGetOverAConnection is the same with everything that a server does besides, beside one that guards nothing.
+func BenchmarkGuardedGetOverAConnection(b *testing.B) {
+	w := found(b)
+	c := w.browser().login().cookies[sessionCookie]
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, v := range []struct {
+		name string
+		h    http.Handler
+	}{{"bare", page}, {"ours", w.web.RequireSecondFactor(page)}, {"scs", byHand(b, page, c)}} {
+		b.Run(v.name, func(b *testing.B) {
+			s := httptest.NewServer(v.h)
+			defer s.Close()
+			r, err := http.NewRequest("GET", s.URL+"/account", nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.Header.Set("Cookie", sessionCookie+"="+c)
+			client := s.Client()
+			for b.Loop() {
+				res, err := client.Do(r)
+				if err != nil || res.StatusCode != http.StatusOK {
+					b.Fatal(res, err)
+				}
+				_ = res.Body.Close()
+			}
+		})
+	}
+}

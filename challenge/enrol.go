@@ -236,7 +236,8 @@ func enrol(ctx context.Context, f Factor, a *Attempt) (e Enrolment, err error) {
 }
 
 // ImportTOTP takes over an authenticator that people already have: an otpauth URI, or a secret in base32. It counts at
-// once. Its logins do not end: nothing changes for the person.
+// once. Its logins do not end: nothing changes for the person. A secret that the account has already changes nothing, so
+// that an import can be repeated. Secrets of 80 bits, as some services made them, need [TOTP].InsecureShortSecrets.
 func (l *Logins) ImportTOTP(ctx context.Context, accountID, secret, name string) error {
 	var t *TOTP
 	for _, f := range l.factors {
@@ -263,8 +264,18 @@ func (l *Logins) ImportTOTP(ctx context.Context, accountID, secret, name string)
 	if err != nil {
 		return err
 	}
-	err = l.changeEnrolments(ctx, accountID, func(list []enrolled) ([]enrolled, error) { return append(list, v), nil })
-	if err != nil {
+	var has bool
+	err = l.changeEnrolments(ctx, accountID, func(list []enrolled) ([]enrolled, error) {
+		has = slices.ContainsFunc(list, func(o enrolled) bool {
+			old, err := l.keys.Open(o.sealed, "authenticator", accountID, o.id)
+			return err == nil && o.factor == t.Name() && o.waits.IsZero() && string(old) == string(data)
+		})
+		if has {
+			return list, nil
+		}
+		return append(list, v), nil
+	})
+	if err != nil || has {
 		return err
 	}
 	return l.Record(ctx, event(audit.FactorImported, audit.Success, Client{}, a, t.Name(), ""))

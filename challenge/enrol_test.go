@@ -1,7 +1,9 @@
 package challenge_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"slices"
@@ -477,7 +479,8 @@ func TestImportTOTP(t *testing.T) {
 	}
 	var err error
 	for i := range 40 {
-		if err = h.logins.ImportTOTP(ctx, "3", secret, fmt.Sprint("phone ", i)); err != nil {
+		other := base32.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(i)}, 20))
+		if err = h.logins.ImportTOTP(ctx, "3", other, fmt.Sprint("phone ", i)); err != nil {
 			break
 		}
 	}
@@ -490,6 +493,22 @@ func TestImportTOTP(t *testing.T) {
 	}
 	if _, err := none.MakeRecoveryCodes(ctx, challenge.Client{}, "3"); !errors.Is(err, challenge.ErrMethod) {
 		t.Error(err)
+	}
+}
+
+func TestAnImportCanBeRepeated(t *testing.T) {
+	h := build(t)
+	h.Users.Add(challenge.Account{ID: "9", Name: "ida"}, password)
+	for range 3 {
+		if err := h.logins.ImportTOTP(t.Context(), "9", secret, "phone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(h.logins.Confirmed("9", "totp")); n != 1 {
+		t.Errorf("%d authenticators", n)
+	}
+	if n := h.Audit.Count(audit.FactorImported); n != 1 {
+		t.Errorf("I-21: %d in the audit", n)
 	}
 }
 

@@ -125,9 +125,11 @@ func (t *TOTP) Parse(answer string) ([]byte, bool) {
 }
 
 // Verify compares answer with the steps of every enrolled authenticator. It returns ErrWrongCode, ErrReplayed or, with
-// [PurposeEnrol], ErrClockOff. The comparison is of bytes: nothing is trimmed or folded here.
+// [PurposeEnrol], ErrClockOff. A code that one authenticator has used counts for no other, so that a secret that somebody has
+// twice is used once. The comparison is of bytes: nothing is trimmed or folded here.
 func (t *TOTP) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, error) {
 	verdict := ErrWrongCode
+	var proof Proof
 	var broken error // an authenticator that cannot be read does not stand in the way of another one
 	for _, auth := range a.Enrolled {
 		g, err := decodeTOTP(auth.Data, t.secretMin())
@@ -144,7 +146,9 @@ func (t *TOTP) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, erro
 		case err != nil:
 			return Proof{}, err
 		case ok && step > auth.LastStep:
-			return Proof{Authenticator: auth.ID, Step: step}, nil
+			if proof.Authenticator == "" {
+				proof = Proof{Authenticator: auth.ID, Step: step}
+			}
 		case ok:
 			verdict = ErrReplayed
 		case a.Purpose == PurposeEnrol:
@@ -157,7 +161,10 @@ func (t *TOTP) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, erro
 			}
 		}
 	}
-	if broken != nil && verdict == ErrWrongCode {
+	switch {
+	case proof.Authenticator != "" && verdict != ErrReplayed:
+		return proof, nil
+	case broken != nil && verdict == ErrWrongCode:
 		return Proof{}, broken
 	}
 	return Proof{}, verdict
@@ -278,7 +285,11 @@ func decodeTOTP(b []byte, secretMin int) (totpKey, error) {
 	}
 	switch {
 	case len(g.secret) < secretMin:
-		return totpKey{}, fmt.Errorf("challenge: TOTP secret of %d bytes: at least %d are needed", len(g.secret), secretMin)
+		hint := ""
+		if secretMin == totpSecretMin && len(g.secret) >= totpSecretMinShort {
+			hint = "; TOTP.InsecureShortSecrets takes over such ones"
+		}
+		return totpKey{}, fmt.Errorf("challenge: TOTP secret of %d bytes: at least %d are needed%s", len(g.secret), secretMin, hint)
 	case len(g.secret) > totpSecretMax:
 		return totpKey{}, fmt.Errorf("challenge: TOTP secret of %d bytes: at most %d are read", len(g.secret), totpSecretMax)
 	case g.algorithm > SHA512:

@@ -31,6 +31,7 @@ type Attempt struct {
 	context string // binds a sent code to account, pending login, purpose and factor
 	sent    sentCode
 	posed   posed
+	mails   *mails
 	report  string // of a SendReporter: what failed on the way
 	maxTTL  time.Duration
 }

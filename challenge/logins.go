@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net/url"
 	"regexp"
@@ -74,6 +75,10 @@ type Config struct {
 	AccessTokens time.Duration
 
 	Texts *texts.Catalog // nil means texts.Default()
+	// Mail replaces templates of the HTML that mails have beside their text: "mail" (the whole), or its parts "header", "code"
+	// and "footer"; what it lacks stays ours. The dot is a [Mail]; that of "code" a [MailParagraph]. An empty "mail" means text
+	// only. Ours asks nothing of the network, has no links, and leaves the colours, light or dark, to the reader's program.
+	Mail *template.Template
 	// CanonicalName makes one form of every way to write a name; nil means UsernameCaseMapped (RFC 8265).
 	CanonicalName func(string) (string, error)
 
@@ -119,6 +124,7 @@ type Logins struct {
 	durations Durations
 	sends     SendLimits
 	texts     *texts.Catalog
+	mails     *mails
 	canonical func(string) (string, error)
 	clock     func() time.Time
 	random    io.Reader
@@ -284,6 +290,10 @@ func New(c Config) (*Logins, error) {
 	if c.Texts == nil {
 		c.Texts = texts.Default()
 	}
+	mails, err := newMails(c.Mail, site.Host, c.Texts)
+	if err != nil {
+		return nil, err
+	}
 	if c.CanonicalName == nil {
 		c.CanonicalName = UsernameCaseMapped
 	}
@@ -298,7 +308,7 @@ func New(c Config) (*Logins, error) {
 			sendCooldown: c.ResendAfter, sendShort: c.Sends.PerAccountShort, sendDay: c.Sends.PerAccountDay, sendUnlimited: c.InsecureUnlimitedSends,
 		},
 		durations: Durations{Pending: c.PendingTTL, Idle: c.Idle, Absolute: c.Absolute, Code: c.CodeTTL, Trust: c.TrustDevices, Access: c.AccessTokens},
-		sends:     c.Sends, texts: c.Texts, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
+		sends:     c.Sends, texts: c.Texts, mails: mails, canonical: c.CanonicalName, clock: c.Clock, random: c.Random,
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, changeSteps: changeSteps, endingSteps: endingSteps,
 	}
 	l.notices, l.trustFor, l.alone = c.Notices, c.TrustDevices, alone

@@ -64,8 +64,8 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 		}
 		args := []string{"site", l.site.Host, "time", at.UTC().Format("2006-01-02 15:04 UTC"), "address", address,
 			"method", method, "wait", l.texts.Duration(lang, l.rules.blockFor)}
-		report, err := send(ctx, l.notices, Message{Channel: ChannelEmail, To: a.Email, Language: lang,
-			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)})
+		report, err := send(ctx, l.notices, l.mails.withHTML(Message{Channel: ChannelEmail, To: a.Email, Language: lang,
+			Subject: l.texts.Text(lang, n.subject, args...), Body: l.texts.Text(lang, n.body, args...)}))
 		outcome := audit.Success
 		if err != nil {
 			outcome = audit.Failure

@@ -36,7 +36,7 @@ func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*A
 	a := &Attempt{
 		Account: s.account, Client: s.client, Purpose: s.purpose, Language: l.texts.Match(s.account.Language, s.client.Language),
 		Site: l.site.Origin, Now: l.now(), Texts: l.texts,
-		keys: l.keys, random: l.random, maxTTL: l.durations.Code,
+		keys: l.keys, random: l.random, mails: l.mails, maxTTL: l.durations.Code,
 	}
 	for _, v := range s.enrolments.list {
 		if v.factor != f.Name() || (confirming == "") != v.waits.IsZero() || confirming != "" && (v.id != confirming || !a.Now.Before(v.waits)) {

@@ -75,7 +75,7 @@ func (s sentFactor) begin(ctx context.Context, a *Attempt) error {
 	}
 	m := s.compose(a, code)
 	m.Channel, m.To, m.Code, m.Language = s.channel, to, code, a.Language
-	if a.report, err = send(ctx, s.sender, m); err != nil {
+	if a.report, err = send(ctx, s.sender, a.mails.withHTML(m)); err != nil {
 		return fmt.Errorf("%w: %w", ErrSend, err)
 	}
 	a.SetCode(code, a.TTL())

@@ -65,7 +65,8 @@ type App struct {
 	Code func() string
 
 	// Routes are what [Check] walks, in the syntax of http.ServeMux: a method or none, a path, wildcards. All of them must be
-	// guarded, except those that Public repeats. The login routes of Paths may be among them; they guard themselves.
+	// guarded, except those that Public repeats. The login routes of Paths may be among them, and the trees below Login and
+	// API on which Pages and Routes are mounted; they guard themselves.
 	Routes []string
 	// Public are routes that anybody may use. A half-done login must be nobody there too.
 	Public []string

@@ -58,7 +58,6 @@ func ExampleCheck() {
 	middlewaretest.Check(t, middlewaretest.App{
 		Handler: mux, Site: site, Username: "alice", Password: password,
 		Routes: mux.Routes(),
-		Public: []string{"/login", "/login/"},
 	})
 	// Output:
 	// route GET /orders/{id} (I-02):

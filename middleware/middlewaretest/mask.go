@@ -52,6 +52,13 @@ func (a App) mask(status int, header http.Header, body []byte, cookies []string)
 			out.header[http.CanonicalHeaderKey(name)][i] = "[volatile]"
 		}
 	}
+	if allow := strings.Split(strings.Join(out.header.Values("Allow"), ","), ","); out.header["Allow"] != nil { // a set, which chi writes in random order
+		for i := range allow {
+			allow[i] = strings.TrimSpace(allow[i])
+		}
+		slices.Sort(allow)
+		out.header["Allow"] = allow
+	}
 	for i, line := range out.header["Set-Cookie"] {
 		if c, err := http.ParseSetCookie(line); err == nil && strings.HasSuffix(c.Name, "-csrf") {
 			out.header["Set-Cookie"][i] = strings.Replace(line, c.Value, "[csrf]", 1)

@@ -86,7 +86,7 @@ func build(t testing.TB, more func(*house)) middlewaretest.App {
 		Username: "alice", Password: password,
 		Code:   func() string { return code(t, h.Clock) },
 		Routes: h.mux.Routes(),
-		Public: []string{"/{$}", "/static/", "/login", "/login/", "/logout", "/api/login", "/api/login/", "/api/logout"},
+		Public: []string{"/{$}", "/static/"},
 	}
 }
 
@@ -426,6 +426,8 @@ func TestAChiRouterIsWalkedWithoutAnAdapter(t *testing.T) {
 			r.Get("/", who)
 			r.Get("/orders/{id:[0-9]+}", who)
 			r.Post("/files/*", who)
+			r.Get("/form", who) // for other methods chi names these two in random order
+			r.Post("/form", who)
 		})
 		r.Get("/open", who)
 	})
@@ -440,7 +442,7 @@ func TestAChiRouterIsWalkedWithoutAnAdapter(t *testing.T) {
 		}
 	}
 	a.Routes = routes
-	a.Public = []string{"/{$}", "/login", "/login/", "/logout", "/api/login", "/api/login/", "/api/logout"}
+	a.Public = []string{"/{$}"}
 	j := check(a)
 	if len(j.faults) != 1 || !strings.HasPrefix(j.faults[0], "route GET /open ") {
 		t.Error(strings.Join(j.faults, "\n"))

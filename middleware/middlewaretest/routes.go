@@ -81,6 +81,13 @@ func (rt route) examples() []string {
 	return []string{path}
 }
 
+// tree is the path without its end, if the pattern matches everything below it.
+func (rt route) tree() (root string, below bool) {
+	i := strings.LastIndexByte(rt.path, '/')
+	end := rt.path[i+1:]
+	return rt.path[:i], end == "" || strings.HasSuffix(end, "...}")
+}
+
 // matches reports whether a request for an escaped path belongs to the route, and how closely: by how many literal segments, then
 // by whether it names the method.
 // Nothing is cleaned: what a mux redirects it does not serve.

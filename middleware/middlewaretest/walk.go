@@ -112,6 +112,12 @@ func (a App) isCodePage(rt route) bool {
 	return slices.ContainsFunc(a.CodePages, func(p string) bool { return rt.sameAs(parseRoute(p)) })
 }
 
+// isOwnTree reports whether everything below a pattern is what [middleware.Web.Pages] and [middleware.API.Routes] are mounted on.
+func (a App) isOwnTree(rt route) bool {
+	root, below := rt.tree()
+	return below && (root == a.Paths.Login || root == a.Paths.API || root == a.Paths.API+"/login")
+}
+
 func (a App) routes(t TB) []route {
 	t.Helper()
 	var routes []route
@@ -151,6 +157,7 @@ func (a App) wantGuard(report *report, rt route, path string) {
 	case got.status == http.StatusUnauthorized, got.status == http.StatusForbidden:
 	case got.status >= 300 && got.status < 400 && strings.HasPrefix(strings.TrimPrefix(at, a.Site), a.Paths.Login):
 	case got.status >= 200 && got.status < 300: // the walk says so
+	case got.status == http.StatusNotFound && a.isOwnTree(rt): // Pages and Routes know what is there
 	default:
 		report.fault("unguarded", "%s %s: an anonymous client got %d %s and was not sent to log in: is the route there?", method, path, got.status, at)
 	}

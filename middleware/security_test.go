@@ -878,3 +878,90 @@ func TestAGuardInsideSessionsChecksOriginAndToken_I24(t *testing.T) {
 		reached = 0
 	}
 }
+
+func TestACodeThatConfirmsAnEnrolmentIsSentAgain_I15(t *testing.T) {
+	b := home(t).browser().login()
+	b.get(security + "/email")
+	b.want(b.post(security+"/email", "destination", "alice@work.example"), 303, security+"/enrol")
+	b.want(b.get(security+"/enrol"), 200, "")
+	b.says(`action="/account/security/enrol/resend"`, "You can ask for a new code in")
+	b.want(b.post(security+"/enrol/resend"), 429, "")
+	b.says(`action="/account/security/enrol"`, "a•••e@work.example")
+	b.Clock.Advance(31 * time.Second)
+	b.get(security + "/enrol")
+	b.silent("You can ask for a new code in")
+	b.want(b.post(security+"/enrol/resend"), 303, security+"/enrol")
+	if n := len(b.Outbox.Messages()); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+	b.get(security + "/enrol")
+	b.want(b.post(security+"/enrol", "code", b.Outbox.Code("alice@work.example")), 200, "")
+
+	// An app is not asked to send, and nothing is sent inside a block.
+	b.get(security + "/totp")
+	b.want(b.post(security+"/totp"), 303, security+"/enrol")
+	b.get(security + "/enrol")
+	b.silent("/enrol/resend")
+	b.want(b.post(security+"/enrol/resend"), 400, "")
+	b.get(security + "/email")
+	b.Clock.Advance(31 * time.Second)
+	b.want(b.post(security+"/email", "destination", "alice@home.example"), 303, security+"/enrol")
+	b.get(security + "/enrol")
+	for range 3 {
+		b.want(b.post(security+"/enrol", "code", "000000"), 401, "")
+	}
+	b.Clock.Advance(31 * time.Second)
+	b.want(b.post(security+"/enrol/resend"), 429, "")
+	b.says("no code is accepted now")
+	if n := len(b.Outbox.Messages()); n != 3 {
+		t.Errorf("I-15: %d messages", n)
+	}
+	// Without a recent login it leads to the step-up page, and from there to where the button is.
+	b.Clock.Advance(6 * time.Minute)
+	b.get(security + "/sessions")
+	b.want(b.post(security+"/enrol/resend"), 303, "/login/fresh?next=%2Faccount%2Fsecurity%2Fenrol")
+}
+
+func TestARecoveryCodeInTheFieldForAnotherCodeIsNotUsedUpWhereItIsNotEnough_I14(t *testing.T) {
+	w := home(t)
+	codes := w.browser().withCodes()
+	b := w.browser().byRecovery(codes[0])
+	const page = security + "/recovery-codes"
+	b.get("/login/fresh?next=" + queryOf(page))
+	b.want(b.post("/login/fresh", "password", password, "next", page), 303, "/login/fresh?next="+queryOf(page))
+	b.get(b.at)
+	b.Audit.Take()
+	b.want(b.post("/login/fresh", "method", "totp", "code", codes[1], "next", page), 400, "")
+	b.says("A recovery code is not enough")
+	if b.Audit.Count(audit.RecoveryCodeUsed) != 0 {
+		t.Error("I-14: it is used up")
+	}
+	b.get(security)
+	b.says("You have 9 left")
+	// Where it is enough it is what it is.
+	b.get("/login/fresh?next=/account/transfer")
+	b.want(b.post("/login/fresh", "method", "totp", "code", codes[1], "next", "/account/transfer"), 303, "/account/transfer")
+	b.get(security)
+	b.says("You have 8 left")
+}
+
+func TestWhatIsAskedForFirstIsChosenByWhoHasJustShownBoth(t *testing.T) {
+	w := home(t)
+	w.Users.Change("1", func(a *challenge.Account) { a.Email = "alice@example.com" })
+	b := w.browser().login()
+	b.Clock.Advance(6 * time.Minute)
+	b.get(security)
+	const back = security + "/prefer"
+	b.want(b.post(back, "method", "email"), 303, "/login/fresh?next="+queryOf(back))
+	b.get(b.at)
+	b.want(b.post("/login/fresh", "password", password, "next", back), 303, "/login/fresh?next="+queryOf(back))
+	b.get(b.at)
+	b.want(b.post("/login/fresh", "method", "totp", "code", b.code(), "next", back), 303, back)
+	b.want(b.get(back), 200, "")
+	b.says("Asked first", `name="method" value="email"`)
+	b.Audit.Take()
+	b.want(b.post(back, "method", "email"), 303, security)
+	b.wantEvents(audit.FactorPreferred)
+	b.get(security)
+	b.says(`name="method" value="totp"`)
+}

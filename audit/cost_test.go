@@ -1,9 +1,12 @@
 package audit_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
 )
@@ -32,6 +35,43 @@ func BenchmarkEvent(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_ = rec.Record(b.Context(), e)
+			}
+		})
+	}
+	for _, queued := range []bool{false, true} { // to a file, as in production: what the caller pays
+		name := "file"
+		if queued {
+			name = "file, queued"
+		}
+		b.Run(name, func(b *testing.B) {
+			file, err := audit.OpenFile(filepath.Join(b.TempDir(), "audit.log"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer file.Close()
+			rec := audit.To(file, audit.Datadog)
+			b.ReportAllocs()
+			if !queued {
+				for b.Loop() {
+					_ = rec.Record(b.Context(), e)
+				}
+				return
+			}
+			const burst = 1 << 10
+			q, err := audit.NewQueue(rec, audit.QueueOptions{Size: burst})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer q.Close(context.Background())
+			for i := 0; i < b.N; i++ {
+				if i%burst == 0 {
+					b.StopTimer()
+					for q.Waiting() > 0 {
+						time.Sleep(time.Millisecond)
+					}
+					b.StartTimer()
+				}
+				_ = q.Record(b.Context(), e)
 			}
 		})
 	}

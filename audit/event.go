@@ -6,7 +6,8 @@
 // # Where events go
 //
 // [To] writes to a file or a pipe, [Slog] hands events to a logger, [Fanout] gives them to several recorders, [Memory]
-// keeps them for a test and [Discard] drops them. Anything else, such as a queue or a table, is one method: Record.
+// keeps them for a test and [Discard] drops them. A [Queue] in front of a slow one takes events at once, [File] is a file
+// that can be rotated, and [Pseudonyms] takes the names out. Anything else, such as a table, is one method: Record.
 //
 // # What a line looks like
 //
@@ -95,7 +96,8 @@ const (
 	CredentialRefused Name = "credential refused"
 	CredentialUsed    Name = "credential accepted" // Basic: a request served by itself, without a login
 	AccessGranted     Name = "access"
-	StoreFailed       Name = "store failed" // or users, policy, factor; Reason says which, and whether the request was refused
+	StoreFailed       Name = "store failed"         // or users, policy, factor; Reason says which, and whether the request was refused
+	EventsDropped     Name = "audit events dropped" // of a Queue; Reason says how many
 )
 
 // Event is one decision. It holds no password, code, token or secret; nothing that takes an Event needs to look for one.

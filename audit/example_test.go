@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
@@ -114,4 +117,83 @@ func ExampleMemory() {
 	// Output:
 	// [invalid password]
 	// demo_user
+}
+
+// A slow or shared sink gets a queue in front; Close at the end writes what still waits.
+func ExampleNewQueue() {
+	queue, err := audit.NewQueue(audit.To(os.Stdout, audit.Datadog), audit.QueueOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	queue.Record(context.Background(), wrongPassword) // returns at once
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	fmt.Println("left over:", queue.Close(ctx))
+	// Output:
+	// evt.category="authentication" evt.name="invalid password" http.useragent="curl/8.5.0" network.client.ip=192.0.2.7 evt.outcome="failure" usr.name="demo_user"
+	// left over: <nil>
+}
+
+// A file that logrotate may move away: the program opens it anew on the signal that follows.
+func ExampleFile() {
+	dir, err := os.MkdirTemp("", "audit")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "audit.log")
+	file, err := audit.OpenFile(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	rec := audit.To(file, audit.JSON)
+
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	go func() {
+		for range hangups {
+			if err := file.Reopen(); err != nil {
+				fmt.Println(err)
+			}
+		}
+	}()
+
+	rec.Record(context.Background(), wrongPassword)
+	fmt.Println(os.Rename(path, path+".1"), file.Reopen()) // what logrotate and its signal do
+	rec.Record(context.Background(), wrongPassword)
+	for _, name := range []string{path + ".1", path} {
+		raw, _ := os.ReadFile(name)
+		fmt.Println(filepath.Base(name), strings.Count(string(raw), "\n"))
+	}
+	// Output:
+	// <nil> <nil>
+	// audit.log.1 1
+	// audit.log 1
+}
+
+// Names become pseudonyms before anything is written; whoever has the key can ask for one person's lines.
+func ExamplePseudonyms() {
+	key := []byte("0123456789abcdef0123456789abcdef") // 32 random bytes, kept apart from the log
+	rec, err := audit.Pseudonyms(key, audit.To(os.Stdout, audit.JSON))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rec.Record(context.Background(), wrongPassword)
+	fmt.Println(audit.Pseudonym(key, "demo_user"))
+	// Output:
+	// {"time":"2026-03-01T12:00:00.000Z","event":"invalid password","outcome":"failure","user":"p-cbd8d59a5e2c33bf29ca4eb9a614df6b","client":"192.0.2.7","user_agent":"curl/8.5.0"}
+	// p-cbd8d59a5e2c33bf29ca4eb9a614df6b
+}
+
+func ExampleDatadogIDs() {
+	os.Stdout.Write(audit.DatadogIDs(nil, audit.Event{Name: audit.CodeValidated, Outcome: audit.Success, User: "ann",
+		RequestID: "QX3J", PendingID: "14db9c", LoginID: "5ee2f0"}))
+	// Output:
+	// evt.category="authentication" evt.name="MFA validated" evt.outcome="success" usr.name="ann" http.request_id="QX3J" evt.pending_id="14db9c" evt.login_id="5ee2f0"
 }

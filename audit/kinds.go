@@ -58,6 +58,7 @@ var kinds = [...]kind{
 	{CredentialUsed, allFieldsAgent, ecsAttempt, ocsfLogon, low},
 	{AccessGranted, allFieldsAgent, ecsAccess, ocsfOther, low},
 	{StoreFailed, allFields, ecsStore, ocsfOther, high},
+	{EventsDropped, allFields, ecsStore, ocsfOther, high},
 }
 
 var kindByName = func() map[Name]*kind {

@@ -64,7 +64,7 @@ func trialSecurity(method string) *securityView {
 	return &securityView{
 		Base: "/", Page: "/", Logout: "/", Needed: true, Methods: []string{method, "other"}, Choice: true, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
 		Method: method, Own: true, CanAdd: true, Destination: "to", New: securityItem{Key: "new"}, Few: true, CanBackUp: true, Others: true,
-		Devices: []challenge.DeviceInfo{{ID: "id"}, {ID: "this", Current: true}}, Logins: []challenge.LoginInfo{{ID: "id", UserAgent: "x"}, {ID: "this", Current: true}},
+		Devices: []challenge.DeviceInfo{{ID: "id"}, {ID: "this", Current: true}}, Logins: []challenge.LoginInfo{{ID: "id", UserAgent: "x", Access: true}, {ID: "this", Current: true}},
 	}
 }
 

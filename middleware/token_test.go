@@ -122,6 +122,20 @@ func TestAPersonsAccessTokenEndsWithTheLogin_I16(t *testing.T) {
 	}
 }
 
+func TestAnAccessTokenIsSeenAndEndedOnThePage_I16(t *testing.T) {
+	w := home(t, withAccess)
+	_, a, _ := w.call("POST", "/api/login/token", w.bearer(), "")
+	token := a["token"].(string)
+	b := w.browser().login()
+	b.want(b.get(security+"/sessions"), 200, "")
+	b.says("Access token", "Until ")
+	id := between(t, b.page[:strings.Index(b.page, "Access token")][strings.LastIndex(b.page[:strings.Index(b.page, "Access token")], `id="login-`):], `id="login-`, `"`)
+	b.want(b.post(security+"/sessions/end", "id", id), 303, security+"/sessions")
+	if status, _, _ := w.call("GET", "/api/me", token, ""); status != 401 {
+		t.Error("I-16: alive after it was ended:", status)
+	}
+}
+
 func TestASinglePageAppsAccessToken(t *testing.T) {
 	w := found(t, withAccess)
 	w.mux.Handle("/spa/api/login/token", http.StripPrefix("/spa", w.spa.Routes()))

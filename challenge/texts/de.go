@@ -217,6 +217,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	SecurityDevicesNone:   "Kein Gerät ist bekannt.",
 	SecuritySessionsIntro: "Hier sind Sie jetzt angemeldet. Sehen Sie eine Anmeldung, die nicht von Ihnen ist? Melden Sie sie ab und ändern Sie Ihr Passwort.",
 	SecurityCurrent:       "Dieses Gerät",
+	SecurityAccess:        "Zugriffstoken",
 	SecurityDevice:        "Ein Gerät",
 	SecuritySince:         "Seit {time}",
 	SecurityUsed:          "Zuletzt benutzt {time}",

@@ -215,6 +215,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityDevicesNone:   "No device is known.",
 	SecuritySessionsIntro: "This is where you are logged in now. Do you see one that is not you? Log it out and change your password.",
 	SecurityCurrent:       "This device",
+	SecurityAccess:        "Access token",
 	SecurityDevice:        "A device",
 	SecuritySince:         "Since {time}",
 	SecurityUsed:          "Last used {time}",

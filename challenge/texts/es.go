@@ -216,6 +216,7 @@ Cuándo: {time}
 	SecurityDevicesNone:   "No se conoce ningún dispositivo.",
 	SecuritySessionsIntro: "Aquí tiene la sesión abierta ahora. ¿Ve una que no es suya? Ciérrela y cambie su contraseña.",
 	SecurityCurrent:       "Este dispositivo",
+	SecurityAccess:        "Token de acceso",
 	SecurityDevice:        "Un dispositivo",
 	SecuritySince:         "Desde el {time}",
 	SecurityUsed:          "Usado por última vez el {time}",

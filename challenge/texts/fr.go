@@ -216,6 +216,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	SecurityDevicesNone:   "Aucun appareil n'est connu.",
 	SecuritySessionsIntro: "Voici où vous êtes connecté maintenant. Une connexion n'est pas de vous ? Déconnectez-la et changez votre mot de passe.",
 	SecurityCurrent:       "Cet appareil",
+	SecurityAccess:        "Jeton d’accès",
 	SecurityDevice:        "Un appareil",
 	SecuritySince:         "Depuis le {time}",
 	SecurityUsed:          "Utilisé pour la dernière fois le {time}",

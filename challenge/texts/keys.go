@@ -199,6 +199,7 @@ const (
 	SecurityDevicesNone   Key = "security.devices-none"
 	SecuritySessionsIntro Key = "security.sessions-intro"
 	SecurityCurrent       Key = "security.current"
+	SecurityAccess        Key = "security.access" // an access token among the logins
 	SecurityDevice        Key = "security.device"
 	SecuritySince         Key = "security.since" // {time}
 	SecurityUsed          Key = "security.used"  // {time}

@@ -215,6 +215,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityDevicesNone:   "Er is geen apparaat bekend.",
 	SecuritySessionsIntro: "Hier ben je nu ingelogd. Zie je er een die jij niet bent? Log hem uit en verander je wachtwoord.",
 	SecurityCurrent:       "Dit apparaat",
+	SecurityAccess:        "Toegangstoken",
 	SecurityDevice:        "Een apparaat",
 	SecuritySince:         "Sinds {time}",
 	SecurityUsed:          "Laatst gebruikt {time}",

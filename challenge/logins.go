@@ -250,7 +250,7 @@ func New(c Config) (*Logins, error) {
 		real = real || name != recoveryName
 		if v, ok := ability[Checker](f); ok {
 			if err := v.Check(site); err != nil {
-				errs = append(errs, fmt.Errorf("factor %q: %w", name, err))
+				errs = append(errs, err)
 			}
 		}
 		if v, ok := ability[fallbacker](f); ok {

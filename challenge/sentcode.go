@@ -36,7 +36,7 @@ type sentFactor struct {
 
 func (s sentFactor) valid() error {
 	if s.sender == nil {
-		return fmt.Errorf("challenge: factor %s: no Sender", s.channel)
+		return fmt.Errorf("challenge: factor %q: no Sender: give it one, such as smtp.Sender for mail or senders.Twilio for SMS", s.channel)
 	}
 	if s.digits < 6 || s.digits > 10 {
 		return fmt.Errorf("challenge: factor %s: codes of %d digits: use 6 to 10", s.channel, s.digits)

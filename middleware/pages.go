@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"text/template/parse"
 	"time"
@@ -170,6 +171,9 @@ func newPages(catalog *texts.Catalog, overrides *template.Template, brand string
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
+	if name := unused(p.set, ours); name != "" {
+		return nil, fmt.Errorf("pages: the template %q replaces nothing and no template uses it: docs/pages.md has the names", name)
+	}
 	for _, t := range ours.Templates() {
 		if err := p.fill(t); err != nil {
 			return nil, fmt.Errorf("pages: %s: %w", t.Name(), err)
@@ -181,6 +185,45 @@ func newPages(catalog *texts.Catalog, overrides *template.Template, brand string
 		}
 	}
 	return p, nil
+}
+
+// unused finds a template of the app's that neither has the name of one of ours, or of a page, nor is called by another one.
+func unused(theirs, ours *template.Template) string {
+	called := map[string]bool{"style.css": true}
+	for name := range pageTitles {
+		called[name] = true
+	}
+	var walk func(parse.Node)
+	walk = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.ListNode:
+			for i := 0; n != nil && i < len(n.Nodes); i++ {
+				walk(n.Nodes[i])
+			}
+		case *parse.IfNode:
+			walk(n.List)
+			walk(n.ElseList)
+		case *parse.RangeNode:
+			walk(n.List)
+			walk(n.ElseList)
+		case *parse.WithNode:
+			walk(n.List)
+			walk(n.ElseList)
+		case *parse.TemplateNode:
+			called[n.Name] = true
+		}
+	}
+	list := slices.DeleteFunc(theirs.Templates(), func(t *template.Template) bool { return t.Tree == nil })
+	for _, t := range list {
+		walk(t.Tree.Root)
+	}
+	for _, t := range list {
+		name := strings.TrimSuffix(t.Name(), ".html")
+		if !called[t.Name()] && !called[name] && ours.Lookup(name) == nil && ours.Lookup(name+".html") == nil && !parse.IsEmptyTree(t.Tree.Root) {
+			return t.Name()
+		}
+	}
+	return ""
 }
 
 // fill adds one of our templates, unless the app has its own.

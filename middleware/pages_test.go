@@ -557,3 +557,19 @@ func BenchmarkPageLogin(b *testing.B) {
 		}
 	}
 }
+
+func TestI19ATemplateThatReplacesNothingIsRefused(t *testing.T) {
+	w := found(t)
+	parse := func(text string) *template.Template { return template.Must(template.New("ours").Parse(text)) }
+	for text, ok := range map[string]bool{
+		`{{define "lgoin"}}<p>Welcome</p>{{end}}`: false,
+		`{{define "logo"}}<p>Acme</p>{{end}}{{define "header"}}{{if .Brand}}{{template "logo" .}}{{end}}{{end}}`: true,
+		`{{define "footer.html"}}<p>Acme</p>{{end}}`:                                                             true,
+		`{{define "nothing"}}{{end}}`:                                                                            true,
+	} {
+		_, err := New(w.logins, Config{Pages: parse(text)})
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `"lgoin"`) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

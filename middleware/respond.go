@@ -137,7 +137,7 @@ var problems = [...]struct {
 	badRequest:        {400, "bad-request", "The request cannot be read", texts.ErrorBadRequest},
 	tooLarge:          {413, "too-large", "The body is too large", texts.ErrorTooLarge},
 	wrongType:         {415, "unsupported-media-type", "The content type is not the right one", texts.ErrorBadRequest},
-	methodNotAllowed:  {405, "method-not-allowed", "This method is not allowed here", texts.ErrorBadRequest},
+	methodNotAllowed:  {405, "method-not-allowed", "This method is not allowed here", texts.ErrorNotThisWay},
 	tooMany:           {429, "rate-limited", "Too many requests", texts.ErrorTooManyRequests},
 	unavailable:       {503, "unavailable", "Try again later", texts.ErrorUnavailable},
 	notFound:          {404, "not-found", "Not found", texts.ErrorNotFound},

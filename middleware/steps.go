@@ -323,7 +323,10 @@ func (g *Group) reread(v *visit) *challenge.Session {
 func (g *Group) after(v *visit, out challenge.Outcome, err error, at place) answer {
 	if err != nil {
 		a := g.explain(v, err, at)
-		if _, pending := v.session.Pending(); pending && at == atCode {
+		if p, pending := v.session.Pending(); pending && at == atCode {
+			if a.problem == cooldown && p.Prompt.SentAt.IsZero() { // there is no last one: another login's code counts there only
+				a.text = texts.ErrorNoCodeWait
+			}
 			a.session = v.session
 			if out.Session != nil {
 				a.session = out.Session

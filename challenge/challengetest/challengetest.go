@@ -7,12 +7,19 @@
 //	kit := challengetest.New(clock)
 //	kit.Users.Add(challenge.Account{ID: "1", Name: "alice"}, "correct-horse-battery")
 //	logins, err := challenge.New(kit.Config(&stores.Memory{Clock: clock.Now})) // the store, too, goes by the kit's clock
+//
+// [Outbox.Code] is the last code that went somewhere, [Kit.TOTP] what an authenticator app shows. Package middlewaretest
+// logs in over HTTP with them.
 package challengetest
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -343,6 +350,20 @@ func (k *Kit) Config(store challenge.Store) challenge.Config {
 			&challenge.Recovery{},
 		},
 	}
+}
+
+// TOTP is the code that an authenticator app shows now, by the kit's clock, for a secret in base32 (RFC 6238 with 6 digits
+// and 30 seconds). It panics for what is no secret. Each works once: let the clock advance 30 seconds before the next.
+func (k *Kit) TOTP(secret string) string {
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(secret, "="))
+	if err != nil {
+		panic("challengetest: not a secret in base32")
+	}
+	mac := hmac.New(sha1.New, key)
+	_ = binary.Write(mac, binary.BigEndian, k.Clock.Now().Unix()/30)
+	sum := mac.Sum(nil)
+	n := binary.BigEndian.Uint32(sum[sum[19]&15:]) & (1<<31 - 1) // RFC 4226 section 5.3
+	return fmt.Sprintf("%06d", n%1_000_000)
 }
 
 // Key is a key for tests: the same bytes for the same id.

@@ -148,6 +148,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ErrorSession:         "Melden Sie sich an, um fortzufahren.",
 	ErrorCrossSite:       "Das Formular war zu alt oder kam von einer anderen Website, deshalb wurde nichts getan. Laden Sie die Seite neu und versuchen Sie es erneut.",
 	ErrorBadRequest:      "Die Anfrage war nicht lesbar, deshalb wurde nichts getan. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es erneut.",
+	ErrorNotThisWay:      "Das geht mit einer Schaltfläche, nicht über die Adresse. Gehen Sie zurück zu der Seite, auf der sie steht.",
 	ErrorTooLarge:        "Das war mehr, als auf einmal geht, deshalb wurde nichts getan. Gehen Sie zurück und geben Sie weniger ein.",
 	ErrorTooManyRequests: "Das ging etwas zu schnell. Warten Sie {wait} und versuchen Sie es dann erneut.",
 	ErrorUnavailable:     "Auf unserer Seite funktioniert etwas nicht, deshalb wurde nichts getan. Warten Sie eine Minute und versuchen Sie es erneut.",

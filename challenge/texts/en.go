@@ -146,6 +146,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ErrorSession:         "Log in to continue.",
 	ErrorCrossSite:       "The form was too old or came from another site, so nothing was done. Reload the page and try again.",
 	ErrorBadRequest:      "The request could not be read, so nothing was done. Go back, reload the page and try again.",
+	ErrorNotThisWay:      "This is done by a button, not by its address. Go back to the page it is on.",
 	ErrorTooLarge:        "That was more than can be taken in at once, so nothing was done. Go back and enter less.",
 	ErrorTooManyRequests: "That was a bit fast. Wait {wait}, then try again.",
 	ErrorUnavailable:     "Something does not work on our side, so nothing was done. Wait a minute and try again.",

@@ -147,6 +147,7 @@ Cuándo: {time}
 	ErrorSession:         "Inicie sesión para continuar.",
 	ErrorCrossSite:       "El formulario era demasiado antiguo o venía de otro sitio, así que no se ha hecho nada. Recargue la página y vuelva a intentarlo.",
 	ErrorBadRequest:      "No se ha podido leer la petición, así que no se ha hecho nada. Vuelva atrás, recargue la página e inténtelo otra vez.",
+	ErrorNotThisWay:      "Esto se hace con un botón, no por su dirección. Vuelva a la página donde está.",
 	ErrorTooLarge:        "Eso era demasiado para una sola vez, así que no se ha hecho nada. Vuelva atrás e introduzca menos.",
 	ErrorTooManyRequests: "Ha ido un poco rápido. Espere {wait} y vuelva a intentarlo.",
 	ErrorUnavailable:     "Algo no funciona por nuestra parte, así que no se ha hecho nada. Espere un minuto y vuelva a intentarlo.",

@@ -147,6 +147,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	ErrorSession:         "Connectez-vous pour continuer.",
 	ErrorCrossSite:       "Le formulaire était trop ancien ou venait d'un autre site\u00a0: rien n'a été fait. Rechargez la page et réessayez.",
 	ErrorBadRequest:      "La demande n'a pas pu être lue\u00a0: rien n'a été fait. Revenez en arrière, rechargez la page et réessayez.",
+	ErrorNotThisWay:      "Cela se fait par un bouton, pas par son adresse. Revenez à la page où il se trouve.",
 	ErrorTooLarge:        "C'était trop long pour une seule fois\u00a0: rien n'a été fait. Revenez en arrière et saisissez moins.",
 	ErrorTooManyRequests: "C'était un peu trop rapide. Attendez {wait}, puis réessayez.",
 	ErrorUnavailable:     "Quelque chose ne fonctionne pas chez nous\u00a0: rien n'a été fait. Attendez une minute, puis réessayez.",

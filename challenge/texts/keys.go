@@ -122,6 +122,7 @@ const (
 	ErrorSession         Key = "error.session"    // a page that needs a login
 	ErrorCrossSite       Key = "error.cross-site" // wrong origin or form token
 	ErrorBadRequest      Key = "error.bad-request"
+	ErrorNotThisWay      Key = "error.not-this-way" // somebody has opened by its address what only a button does
 	ErrorTooLarge        Key = "error.too-large"
 	ErrorTooManyRequests Key = "error.too-many-requests" // {wait}
 	ErrorUnavailable     Key = "error.unavailable"

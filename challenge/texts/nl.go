@@ -125,7 +125,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	HintCustom:   "Vul de code voor deze login in.",
 
 	ErrorRefused:         "De gebruikersnaam of het wachtwoord klopt niet. Controleer beide en probeer het opnieuw. Is het vaker mislukt, wacht dan eerst een paar minuten: tot dan wordt ook het juiste wachtwoord geweigerd.",
-	ErrorPasskeyRefused:  "Deze passkey kan hier niet worden gebruikt. Log in met uw gebruikersnaam en wachtwoord, of probeer het opnieuw. Is het vaker mislukt, wacht dan eerst een paar minuten: tot dan wordt ook de juiste passkey geweigerd.",
+	ErrorPasskeyRefused:  "Deze passkey kan hier niet worden gebruikt. Log in met je gebruikersnaam en wachtwoord, of probeer het opnieuw. Is het vaker mislukt, wacht dan eerst een paar minuten: tot dan wordt ook de juiste passkey geweigerd.",
 	ErrorWrongCode:       "Die code klopt niet. Controleer hem en probeer het opnieuw.",
 	ErrorReplayed:        "Die code is al gebruikt. Wacht tot er een nieuwe verschijnt en vul die in.",
 	ErrorMalformed:       "Dat kan geen code zijn. Vul hem precies zo in als hij er staat. Dit telde niet als poging.",
@@ -146,6 +146,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ErrorSession:         "Log in om verder te gaan.",
 	ErrorCrossSite:       "Het formulier was te oud of kwam van een andere site, dus er is niets gedaan. Laad de pagina opnieuw en probeer het nog eens.",
 	ErrorBadRequest:      "De aanvraag was niet te lezen, dus er is niets gedaan. Ga terug, laad de pagina opnieuw en probeer het nog eens.",
+	ErrorNotThisWay:      "Dit gaat met een knop, niet via het adres. Ga terug naar de pagina waar die op staat.",
 	ErrorTooLarge:        "Dat was meer dan er in één keer kan, dus er is niets gedaan. Ga terug en vul minder in.",
 	ErrorTooManyRequests: "Dat ging wat te snel. Wacht {wait} en probeer het dan opnieuw.",
 	ErrorUnavailable:     "Aan onze kant werkt iets niet, dus er is niets gedaan. Wacht een minuut en probeer het opnieuw.",

@@ -69,7 +69,7 @@ func Login(t TB, a App) *http.Client {
 	page := a.page(t, client, a.Paths.Verify)
 	status, location := a.post(t, client, a.Paths.Verify, FillIn(page, "code", a.Code()))
 	if status != http.StatusSeeOther || path(location) == a.Paths.Verify || path(location) == a.Paths.Login {
-		t.Fatalf("middlewaretest: the code of %s was answered %d %s", a.Username, status, location)
+		t.Fatalf("middlewaretest: the code of %s was answered %d %s: is it right and new? (a code works once, and the next one is sent after ResendAfter: let the clock advance a minute between two logins)", a.Username, status, location)
 	}
 	return client
 }
@@ -98,7 +98,7 @@ func LoginAPI(t TB, a App) (token string) {
 	status, answer := a.call(t, a.Paths.API+"/login/verify", a.halfwayAPI(t), map[string]string{"code": a.Code()})
 	token, _ = answer["token"].(string)
 	if status != http.StatusOK || token == "" {
-		t.Fatalf("middlewaretest: the code of %s was answered %d %v", a.Username, status, answer["type"])
+		t.Fatalf("middlewaretest: the code of %s was answered %d %v: is it right and new? (a code works once, and the next one is sent after ResendAfter: let the clock advance a minute between two logins)", a.Username, status, answer["type"])
 	}
 	return token
 }

@@ -193,12 +193,26 @@ func (d *Demo) file(name string, unnamed io.Writer) (io.Writer, error) {
 	case "-":
 		return d.stdout, nil
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := audit.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
-	d.close = append(d.close, f)
+	d.close = append(d.close, f, d.reopenOnHangup(f))
 	return f, nil
+}
+
+// reopenOnHangup opens a file anew on SIGHUP, which logrotate sends after it has moved the file away.
+func (d *Demo) reopenOnHangup(f *audit.File) io.Closer {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			if err := f.Reopen(); err != nil {
+				_, _ = fmt.Fprintln(d.stderr, err)
+			}
+		}
+	}()
+	return closer(func() { signal.Stop(hangups); close(hangups) })
 }
 
 // Close gives back what Open took.

@@ -41,8 +41,8 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	set.StringVar(&store, "store", "memory", "where logins are kept: memory, which forgets everything at the end, or `place` that several processes may share: sqlite:PATH, postgres://…, mysql://… or redis://…")
 	set.StringVar(&f.key, "key", "", "`file` with the key of 32 bytes that secrets are encrypted with; made if absent (default beside the file of sqlite:)")
 	set.StringVar(&f.outbox, "outbox", "", "`file` that gets one JSON object a line for each message sent; - is standard output (default standard error)")
-	set.StringVar(&f.audit, "audit", "-", "`file` for the audit lines; - is standard output")
-	set.StringVar(&format, "audit-format", "datadog", "datadog, ecs, ocsf or json")
+	set.StringVar(&f.audit, "audit", "-", "`file` for the audit lines, opened anew on SIGHUP; - is standard output")
+	set.StringVar(&format, "audit-format", "datadog", "datadog, datadog-ids, ecs, ocsf or json")
 	set.IntVar(&f.passwordGuesses, "max-password-guesses", 3, "wrong passwords before an account is blocked")
 	set.IntVar(&f.codeGuesses, "max-code-guesses", 3, "wrong codes before an account is blocked")
 	set.DurationVar(&f.blockFor, "block-for", 5*time.Minute, "how long a block lasts")
@@ -96,7 +96,7 @@ func (f *flags) check(store, format, proxies, mail string) error {
 	}
 	var ok bool
 	if f.format, ok = audit.FormatByName(format); !ok {
-		return fmt.Errorf("-audit-format %q: choose datadog, ecs, ocsf or json", format)
+		return fmt.Errorf("-audit-format %q: choose datadog, datadog-ids, ecs, ocsf or json", format)
 	}
 	for _, cidr := range strings.Split(proxies, ",") {
 		if cidr = strings.TrimSpace(cidr); cidr == "" {

@@ -23,6 +23,7 @@ func RunProgram(t *testing.T) {
 	}
 	t.Run("a flag that makes no sense ends it with status 2", func(t *testing.T) { refusedFlags(t, program) })
 	t.Run("it runs until it is interrupted", func(t *testing.T) { runs(t, program) })
+	t.Run("its audit file can be rotated", func(t *testing.T) { rotated(t, program) })
 }
 
 func refusedFlags(t *testing.T, program string) {
@@ -116,5 +117,52 @@ func runs(t *testing.T, program string) {
 			t.Error("the key was made anew")
 		}
 		secret = b
+	}
+}
+
+// rotated moves the audit file away and sends the hangup that logrotate sends: the next event goes into a new file.
+func rotated(t *testing.T, program string) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-audit", path, "-audit-format", "json")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	at := ""
+	for lines := bufio.NewScanner(stdout); at == "" && lines.Scan(); {
+		if line := lines.Text(); strings.HasPrefix(line, "listening on ") {
+			at = line[strings.LastIndexByte(line, ' ')+1:]
+		}
+	}
+	login := func(name string) {
+		t.Helper()
+		res, err := http.Post(at+"/api/login", "application/json", strings.NewReader(`{"username":"`+name+`","password":"wrong"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
+	login("first")
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 { // the signal takes a moment
+		if _, err = os.Stat(path); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	login("second")
+	before, errBefore := os.ReadFile(path + ".1")
+	after, errAfter := os.ReadFile(path)
+	if errBefore != nil || errAfter != nil || !bytes.Contains(before, []byte(`"user":"first"`)) || bytes.Contains(before, []byte(`"user":"second"`)) || !bytes.Contains(after, []byte(`"user":"second"`)) {
+		t.Errorf("before the rotation %q, %v; after it %q, %v", before, errBefore, after, errAfter)
 	}
 }

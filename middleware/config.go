@@ -48,6 +48,7 @@ type Config struct {
 
 	// Brand is the site's name on pages; empty means its host. Pages replaces single templates ("login", "code", "enrol",
 	// "recovery", "fresh", "error", "security" and those that begin with "security-", and their parts) and "style.css"; what it lacks stays ours.
+	// docs/pages.md names them all, and what their dot holds.
 	Brand string
 	Pages *template.Template
 

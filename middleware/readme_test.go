@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -41,5 +42,45 @@ func TestTheREADMEsProgramBuilds(t *testing.T) {
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What the docs show is quoted from tests, which run. Layout does not count.
+func TestEveryPieceOfGoInTheDocsIsQuotedFromATest(t *testing.T) {
+	layout := regexp.MustCompile(`\s+`)
+	plain := func(s string) string { return strings.TrimSpace(layout.ReplaceAllString(s, " ")) }
+	var tests strings.Builder
+	for _, pattern := range []string{"*_test.go", "middlewaretest/*_test.go", "../challenge/*_test.go", "../challenge/webauthn/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.WriteString(plain(string(b)) + "\n")
+		}
+	}
+	all, blocks := tests.String(), regexp.MustCompile("(?s)```go\n(.*?)```")
+	pages, err := filepath.Glob("../docs/pages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, page := range pages {
+		doc, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range blocks.FindAllStringSubmatch(string(doc), -1) {
+			if found++; !strings.Contains(all, plain(m[1])) {
+				t.Errorf("%s: no test has\n%s", page, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no piece of Go: is this check blind?")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/examples/internal/demo"
+	"github.com/sallyport-go/sallyport/examples/internal/demo/apidoc"
 )
 
 // serverPassword is that of every server here; nothing that a process writes may hold it.
@@ -68,7 +69,11 @@ type node struct {
 func startPair(t *testing.T, program, store string, flags ...string) *pair {
 	t.Helper()
 	dir := t.TempDir()
-	all := site{t: t, outbox: filepath.Join(dir, "outbox"), audit: filepath.Join(dir, "audit")}
+	doc, err := apidoc.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := site{t: t, doc: doc, outbox: filepath.Join(dir, "outbox"), audit: filepath.Join(dir, "audit")}
 	p := &pair{site: new(site)}
 	*p.site = all
 	var turn atomic.Uint64

@@ -161,10 +161,11 @@ func (s *Sender) deliver(ctx context.Context, msg *mail.Msg, to string) (step st
 			return "AUTH", err
 		}
 	}
-	if !ascii(s.from.Address) || !ascii(to) {
-		if ok, _ := client.Extension("SMTPUTF8"); !ok {
-			return "MAIL FROM", errNoUTF8
-		}
+	if ascii(s.from.Address) && ascii(to) {
+		// RFC 6531 §3.4: a mail that is marked without need comes back from every later server that does not know the mark.
+		client.SkipSMTPUTF8(true)
+	} else if ok, _ := client.Extension("SMTPUTF8"); !ok {
+		return "MAIL FROM", errNoUTF8
 	}
 	if err := client.Mail("<" + s.from.Address + ">"); err != nil {
 		return "MAIL FROM", err

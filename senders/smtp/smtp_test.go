@@ -370,6 +370,12 @@ func TestAnAddressBeyondASCIINeedsAServerThatTakesIt(t *testing.T) { // RFC 6531
 	if e := utf8.received()[0]; !strings.Contains(e.from, "SMTPUTF8") || e.to != "TO:<käthe@example.com>" {
 		t.Errorf("envelope %s %s", e.from, e.to)
 	}
+	if err := sender(t, utf8, nil).Send(t.Context(), code); err != nil {
+		t.Fatal(err)
+	}
+	if e := utf8.received()[1]; strings.Contains(e.from, "SMTPUTF8") {
+		t.Errorf("a mail that has no need of it is marked: %s", e.from)
+	}
 }
 
 func TestAMisconfiguredSenderIsRefused(t *testing.T) { // I-19

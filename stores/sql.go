@@ -186,7 +186,7 @@ func (s *SQL) Take(ctx context.Context, key string, interval time.Duration, burs
 }
 
 // Clean removes up to limit records and limits that ended more than a minute ago, by index, and reports how many there
-// were. Small batches, 1000 say, keep logins from waiting for it; fewer than limit means that nothing is left to do.
+// were. Small batches, 200 say, keep logins from waiting for it; fewer than limit means that nothing is left to do.
 func (s *SQL) Clean(ctx context.Context, limit int) (n int, err error) {
 	ended := s.now() - int64(slack)
 	batch := func(pick func(*statements) *sql.Stmt, end int64) error {
@@ -209,15 +209,22 @@ func (s *SQL) Clean(ctx context.Context, limit int) (n int, err error) {
 	return n, err
 }
 
-// CleanEvery calls [SQL.Clean] at once and then at each interval, in batches until nothing is left, until ctx ends. Start it
-// with go; one node is enough, several do no harm. An error goes to failed, when that is not nil, and the next turn comes.
+// CleanEvery calls [SQL.Clean] at once and then at each interval, in batches of 200 until nothing is left, until ctx ends.
+// After each batch it rests as long as the batch took, so that logins have at least half of the time of a database with one
+// writer. Start it with go; one node is enough, several do no harm. An error goes to failed, when that is not nil, and the
+// next turn comes.
 func (s *SQL) CleanEvery(ctx context.Context, interval time.Duration, failed func(error)) {
-	const batch = 1000
+	const batch = 200
 	for tick := time.Tick(max(interval, time.Second)); ; {
 		for n := batch; n == batch && ctx.Err() == nil; {
+			begun := time.Now()
 			var err error
 			if n, err = s.Clean(ctx, batch); err != nil && failed != nil && ctx.Err() == nil {
 				failed(err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Since(begun)):
 			}
 		}
 		select {

@@ -88,7 +88,9 @@ const (
 	SendFailed        Name = "MFA send failed"
 	SendRefused       Name = "MFA send refused" // a send budget is spent; Reason says which
 	FallbackTaken     Name = "MFA fallback taken"
-	NoticeSent        Name = "notice sent" // a mail about the account; Reason says which
+	SendsNearlySpent  Name = "MFA send budget nearly spent" // of all together; Reason says how far
+	PumpingSuspected  Name = "SMS pumping suspected"        // too few codes come back; Reason says from which numbers
+	NoticeSent        Name = "notice sent"                  // a mail about the account; Reason says which
 	AccountBlocked    Name = "account blocked"
 	AccountUnblocked  Name = "account unblocked"
 	LimitHit          Name = "rate limit exceeded"

@@ -49,6 +49,8 @@ var kinds = [...]kind{
 	{SendFailed, allFields, ecsStage, ocsfPreauth, medium},
 	{SendRefused, allFields, ecsStage, ocsfPreauth, low},
 	{FallbackTaken, allFields, ecsStage, ocsfPreauth, low},
+	{SendsNearlySpent, allFields, ecsStage, ocsfOther, high},
+	{PumpingSuspected, allFields, ecsStage, ocsfOther, high},
 	{NoticeSent, allFields, ecsAccount, ocsfOther, low},
 	{AccountBlocked, allFields, ecsAccount, ocsfLock, low},
 	{AccountUnblocked, allFields, ecsAccount, ocsfUnlock, low},

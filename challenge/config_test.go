@@ -98,6 +98,12 @@ func TestI19EveryUnsafeConfigIsRefusedAndSaysWhatToDo(t *testing.T) {
 		{"negative sends a range", func(c *challenge.Config) { c.Sends.PerPrefixHour = -1 }, "Config.Sends.PerPrefixHour is -1"},
 		{"negative sends over all", func(c *challenge.Config) { c.Sends.GlobalHour = -1 }, "Config.Sends.GlobalHour is -1"},
 		{"unlimited sends by a number", func(c *challenge.Config) { c.Sends.GlobalHour = 1 << 40 }, "that is no limit"},
+		{"an alarm beyond the whole", func(c *challenge.Config) { c.Sends.AlarmPercent = 101 }, "shares of a hundred"},
+		{"a negative alarm", func(c *challenge.Config) { c.Sends.AlarmPercent = -1 }, "Config.Sends.AlarmPercent is -1"},
+		{"pumping of more than all", func(c *challenge.Config) { c.Sends.PumpingPercent = 101 }, "shares of a hundred"},
+		{"a negative number of codes", func(c *challenge.Config) { c.Sends.PumpingSent = -1 }, "Config.Sends.PumpingSent is -1"},
+		{"a country by its name", func(c *challenge.Config) { c.Sends.SMSOnlyTo = []string{"NL"} }, `"NL" is not the beginning of a number`},
+		{"a number without a plus", func(c *challenge.Config) { c.Sends.SMSNeverTo = []string{"+31", "0031"} }, `"0031" is not the beginning of a number`},
 		{"a random source that is broken", func(c *challenge.Config) { c.Random = strings.NewReader("") }, "random source"},
 	} {
 		conf := complete()

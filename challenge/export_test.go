@@ -42,11 +42,12 @@ func (l *Logins) SetSteps(n StepNames) {
 	}
 }
 
-// Keys of records.
+// Keys of records, and pure functions.
 var (
 	AccountKey    = accountKey
 	EnrolmentsKey = enrolmentsKey
 	SessionKey    = sessionKey
+	CountryCode   = countryCode
 )
 
 // Record is an account's record in the words of a test.

@@ -97,6 +97,21 @@ type SendLimits struct {
 	PerClientHour   int // each client address; zero means 30
 	PerPrefixHour   int // each range of 10,000 phone numbers; zero means 30
 	GlobalHour      int // over everybody; zero means 3000
+
+	// AlarmPercent is the share of GlobalHour with which the audit gets its alarm, once an hour; zero means 80.
+	AlarmPercent int
+
+	// SMSOnlyTo are the beginnings of the numbers that may get an SMS, such as "+31"; nil means those of every country, and
+	// of nothing that is no country (premium rate, satellite, freephone). SMSNeverTo are refused whatever SMSOnlyTo says.
+	// An account whose number is refused gets its code by the fallback, if there is one. Name your countries.
+	SMSOnlyTo, SMSNeverTo []string
+
+	// Of PumpingSent or more codes sent by SMS in an hour to one country, or to one range of 10,000 numbers, fewer than
+	// PumpingPercent were entered: then the audit gets an alarm, once an hour, for somebody may be paid for them. Zero means 20
+	// and 20. RefusePumped also refuses such numbers, until the hour is over; think before of what it means to be
+	// refused for a whole country, and give [SMS] a [Fallback].
+	PumpingSent, PumpingPercent int
+	RefusePumped                bool
 }
 
 // Site is the public origin in its parts.
@@ -201,6 +216,18 @@ func New(c Config) (*Logins, error) {
 	positive("Sends.PerClientHour", &c.Sends.PerClientHour, 30)
 	positive("Sends.PerPrefixHour", &c.Sends.PerPrefixHour, 30)
 	positive("Sends.GlobalHour", &c.Sends.GlobalHour, 3000)
+	positive("Sends.AlarmPercent", &c.Sends.AlarmPercent, 80)
+	positive("Sends.PumpingSent", &c.Sends.PumpingSent, 20)
+	positive("Sends.PumpingPercent", &c.Sends.PumpingPercent, 20)
+	if c.Sends.AlarmPercent > 100 || c.Sends.PumpingPercent > 100 {
+		refuse("Config.Sends.AlarmPercent and PumpingPercent are shares of a hundred: give 1 to 100")
+	}
+	for _, prefix := range slices.Concat(c.Sends.SMSOnlyTo, c.Sends.SMSNeverTo) {
+		if !numberPrefix.MatchString(prefix) {
+			refuse("Config.Sends.SMSOnlyTo and SMSNeverTo: %q is not the beginning of a number: write a plus and digits, such as +31", prefix)
+		}
+	}
+	c.Sends.SMSOnlyTo, c.Sends.SMSNeverTo = slices.Clone(c.Sends.SMSOnlyTo), slices.Clone(c.Sends.SMSNeverTo)
 	positive("HashSlots", &c.HashSlots, max(runtime.GOMAXPROCS(0)-1, 1))
 	positive("HashQueue", &c.HashQueue, 256)
 	lasts := func(name string, v *time.Duration, fallback, most time.Duration) {

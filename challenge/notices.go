@@ -49,7 +49,7 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 		defer l.noticesUnderWay.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 		defer cancel()
-		until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, 1, 24 * time.Hour})
+		_, until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, 1, 24 * time.Hour})
 		if err != nil {
 			_ = l.Record(ctx, event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": store failed"))
 			return

@@ -211,7 +211,10 @@ func (l *Logins) ask(ctx context.Context, s *subject, allowed []string, method s
 }
 
 // waitError is a send that has to wait; it never leaves this package.
-type waitError struct{ until time.Time }
+type waitError struct {
+	until time.Time
+	of    string // whose budget it is
+}
 
 func (*waitError) Error() string { return "challenge: the next code has to wait" }
 
@@ -231,12 +234,8 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 		var to string
 		p.Channel, to, _ = d.Destination(a)
 		p.To = Mask(p.Channel, to)
-		if wait, err = l.pay(ctx, s, p.Channel, to, again); err != nil || wait != nil {
-			if wait != nil {
-				reason := "budget until " + wait.until.UTC().Format(time.RFC3339)
-				if e := l.Record(ctx, event(audit.SendRefused, audit.Failure, s.client, s.account, method, reason)); e != nil {
-					return p, nil, e
-				}
+		if wait, err = l.payFor(ctx, s, method, p.Channel, countedAs(p.Channel, to), again); err != nil || wait != nil {
+			if wait != nil && err == nil {
 				err = wait
 			}
 			return p, wait, err
@@ -277,6 +276,32 @@ func begin(ctx context.Context, f Factor, a *Attempt) (err error) {
 	return f.Begin(ctx, a)
 }
 
+// payFor lets a message go or says why not, to the audit too. wait is set when a budget is spent for now; ErrSend is for a
+// number that gets no message at all, so that a fallback is taken.
+func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to string, again bool) (wait *waitError, err error) {
+	refused := func(reason string) error {
+		return l.Record(ctx, event(audit.SendRefused, audit.Failure, s.client, s.account, method, reason))
+	}
+	if channel == ChannelSMS {
+		if !l.sends.mayGo(to) {
+			return nil, errors.Join(ErrSend, refused("no messages to "+countryCode(to)))
+		}
+		if beginning, err := l.pumped(ctx, to); err != nil || beginning != "" {
+			if err == nil {
+				err = errors.Join(ErrSend, refused("too few codes entered from "+beginning))
+			}
+			return nil, err
+		}
+	}
+	if wait, err = l.pay(ctx, s, channel, to, again); wait != nil {
+		return wait, refused("budget of " + wait.of + " until " + wait.until.UTC().Format(time.RFC3339))
+	}
+	if err == nil && channel == ChannelSMS && !l.rules.sendUnlimited {
+		err = l.countSend(ctx, s, method, to)
+	}
+	return nil, err
+}
+
 // pay takes one message out of every budget it touches, the account's first (I-15).
 func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again bool) (*waitError, error) {
 	if l.rules.sendUnlimited {
@@ -284,15 +309,14 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	}
 	now := l.now()
 	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: s.device, again: again})
+	b := t.after.budgetsOf(s.device, now).sends
 	switch {
 	case errors.Is(err, refusedCooldown):
-		return &waitError{t.after.budgetsOf(s.device, now).sends.last.Add(l.rules.sendCooldown)}, nil
+		return &waitError{b.last.Add(l.rules.sendCooldown), "the account, cooldown"}, nil
+	case errors.Is(err, refusedSends) && b.day.n >= l.rules.sendDay && now.Before(b.day.opened.Add(sendDayWindow)):
+		return &waitError{b.day.opened.Add(sendDayWindow), "the account"}, nil
 	case errors.Is(err, refusedSends):
-		b := t.after.budgetsOf(s.device, now).sends
-		if b.day.n >= l.rules.sendDay && now.Before(b.day.opened.Add(sendDayWindow)) {
-			return &waitError{b.day.opened.Add(sendDayWindow)}, nil
-		}
-		return &waitError{b.short.opened.Add(sendShortWindow)}, nil
+		return &waitError{b.short.opened.Add(sendShortWindow), "the account"}, nil
 	case err != nil:
 		return nil, err
 	}
@@ -303,21 +327,33 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	if s.client.Addr.IsValid() {
 		quotas = append(quotas, quota{"client", clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour})
 	}
-	if channel == ChannelSMS && len(to) > 4 {
-		quotas = append(quotas, quota{"prefix", to[:len(to)-4], l.sends.PerPrefixHour, time.Hour})
+	if channel == ChannelSMS {
+		quotas = append(quotas, quota{"prefix", numberRange(to), l.sends.PerPrefixHour, time.Hour})
 	}
 	quotas = append(quotas, quota{"global", "", l.sends.GlobalHour, time.Hour})
 	for _, q := range quotas {
-		until, err := l.takeQuota(ctx, q)
+		n, until, err := l.takeQuota(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		if !until.IsZero() {
-			return &waitError{until}, nil
+			return &waitError{until, quotaOwner[q.kind]}, nil
+		}
+		if q.kind == "global" && n == l.sends.alarmAt() { // one message of a window is this one
+			reason := fmt.Sprintf("%d of %d messages of an hour are spent", n, q.most)
+			if err := l.Record(ctx, event(audit.SendsNearlySpent, audit.Failure, s.client, s.account, "", reason)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, nil
 }
+
+// quotaOwner names, for the audit, whose budget is spent.
+var quotaOwner = map[string]string{"to": "the destination", "to-day": "the destination", "client": "the client", "prefix": "the range of numbers", "global": "everybody"}
+
+// alarmAt is the message of an hour with which the alarm about the budget of all is due.
+func (s SendLimits) alarmAt() int { return max(1, (s.GlobalHour*s.AlarmPercent+99)/100) }
 
 // shaped is the method of an answer that is shaped like a recovery code, where one is allowed, or like an administrator's
 // enrolment code; else it is empty.

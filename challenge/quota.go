@@ -25,14 +25,14 @@ func clientNet(a netip.Addr) string {
 	return a.Unmap().String()
 }
 
-// takeQuota takes one, or says when the next window opens. The key is a keyed hash: destinations and addresses are not to be
+// takeQuota takes one and says the how-manieth of its window that was, or when the next window opens. The key is a keyed hash: destinations and addresses are not to be
 // read from the store.
-func (l *Logins) takeQuota(ctx context.Context, q quota) (until time.Time, err error) {
+func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time, err error) {
 	key := "q" + hashed(string(l.keys.Hash("quota", q.kind, q.of)))
 	for {
 		raw, err := l.store.Load(ctx, key)
 		if err != nil {
-			return time.Time{}, unavailable("store", err)
+			return 0, time.Time{}, unavailable("store", err)
 		}
 		var w window
 		if raw != nil {
@@ -42,11 +42,11 @@ func (l *Logins) takeQuota(ctx context.Context, q quota) (until time.Time, err e
 			}
 			w.opened, w.n = d.time(), int(d.uint()&0xffffff)
 			if d.bad || d.s != "" {
-				return time.Time{}, unavailable("quota", errRecord)
+				return 0, time.Time{}, unavailable("quota", errRecord)
 			}
 		}
 		if !w.take(q.most, q.every, l.now()) {
-			return w.opened.Add(q.every), nil
+			return 0, w.opened.Add(q.every), nil
 		}
 		e := make(encoder, 0, 32)
 		e.byte(kindQuota)
@@ -55,11 +55,11 @@ func (l *Logins) takeQuota(ctx context.Context, q quota) (until time.Time, err e
 		e.uint(uint64(w.n))
 		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, e, w.opened.Add(q.every)); {
 		case err != nil:
-			return time.Time{}, unavailable("store", err)
+			return 0, time.Time{}, unavailable("store", err)
 		case ok:
-			return time.Time{}, nil
+			return w.n, time.Time{}, nil
 		case ctx.Err() != nil:
-			return time.Time{}, unavailable("store", ctx.Err())
+			return 0, time.Time{}, unavailable("store", ctx.Err())
 		}
 	}
 }

@@ -160,6 +160,8 @@ func FuzzRecords(f *testing.F) {
 		n++
 	}
 	f.Add([]byte{kindQuota, recordVersion, 0, 0, 0, 0, 0, 0, 0, 0, 3})
+	counted := pumping{alarmed: testStart, rows: []pumpingCount{{testStart, 20, 3}}}
+	f.Add(counted.encode())
 	f.Add([]byte{kindLogin, recordVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	f.Add([]byte{})
 	if n < 8 {
@@ -203,6 +205,11 @@ func FuzzRecords(f *testing.F) {
 		if e, err := decodeEnrolments(raw); err == nil && raw != nil {
 			if again, err := decodeEnrolments(e.encode()); err != nil || !reflect.DeepEqual(e.list, again.list) {
 				t.Fatalf("enrolments mean something else when written again: %v", err)
+			}
+		}
+		if p, err := decodePumping(raw); err == nil && raw != nil {
+			if again, err := decodePumping(p.encode()); err != nil || !reflect.DeepEqual(p, again) {
+				t.Fatalf("counts of codes mean something else when written again: %v", err)
 			}
 		}
 

@@ -566,6 +566,11 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		} else if proof.Authenticator = f.Name(); proof.Enrolment != nil || proof.Step != 0 {
 			return Proof{}, unavailable("factor", errors.New("its proof names no authenticator"))
 		}
+		if d, ok := ability[Deliverer](f); ok && !l.rules.sendUnlimited {
+			if channel, to, ok := d.Destination(a); ok && channel == ChannelSMS {
+				l.countEntered(ctx, countedAs(channel, to), t.prompt.SentAt)
+			}
+		}
 		return proof, nil
 	case errors.Is(err, ErrNoCode), errors.Is(err, ErrCodeExpired): // nothing was compared
 		t.settle(ctx, false)

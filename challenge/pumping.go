@@ -1,0 +1,193 @@
+package challenge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+)
+
+// SMS pumping is somebody who has codes sent to numbers that earn them a share of the price. Nobody enters those codes, so
+// the share of codes that come back tells it apart from people (I-15). It is counted for each country code and for each range of
+// 10,000 numbers, over an hour, in the shared store: a record exists only where a message was paid for, and ends with its
+// hour, so their number is bounded by the budgets of messages.
+
+const (
+	kindPumping byte = 'P'
+
+	pumpingWindow = time.Hour
+	pumpingRow    = 5 * time.Minute // codes are counted by the time they were sent, in rows of so much
+	pumpingWait   = 5 * time.Minute // a row is looked at when each of its codes has had this long to come back
+)
+
+// pumping counts the codes sent to numbers that begin alike.
+type pumping struct {
+	alarmed time.Time // the last alarm
+	rows    []pumpingCount
+}
+
+type pumpingCount struct {
+	opened      time.Time
+	sent, right int
+}
+
+// drop forgets the rows that are out of the window.
+func (p *pumping) drop(now time.Time) {
+	p.rows = slices.DeleteFunc(p.rows, func(r pumpingCount) bool { return !now.Before(r.opened.Add(pumpingWindow)) })
+}
+
+func (p *pumping) send(now time.Time) {
+	p.drop(now)
+	at := now.Truncate(pumpingRow)
+	i := slices.IndexFunc(p.rows, func(r pumpingCount) bool { return r.opened.Equal(at) })
+	if i < 0 {
+		i = len(p.rows)
+		p.rows = append(p.rows, pumpingCount{opened: at})
+	}
+	p.rows[i].sent++
+}
+
+// enter counts a right answer to a code that was sent at a moment.
+func (p *pumping) enter(sent, now time.Time) {
+	p.drop(now)
+	at := sent.Truncate(pumpingRow)
+	for i := range p.rows {
+		if r := &p.rows[i]; r.opened.Equal(at) && r.right < r.sent {
+			r.right++
+		}
+	}
+}
+
+// share adds up the rows whose codes have had their time.
+func (p *pumping) share(now time.Time) (sent, right int) {
+	for _, r := range p.rows {
+		if age := now.Sub(r.opened); age >= pumpingRow+pumpingWait && age < pumpingWindow {
+			sent, right = sent+r.sent, right+r.right
+		}
+	}
+	return sent, right
+}
+
+// suspected reports whether too few of enough codes came back.
+func (s SendLimits) suspected(sent, right int) bool {
+	return sent >= s.PumpingSent && right*100 < sent*s.PumpingPercent
+}
+
+func (p *pumping) encode() []byte {
+	e := make(encoder, 0, 16+16*len(p.rows))
+	e.byte(kindPumping)
+	e.byte(recordVersion)
+	e.time(p.alarmed)
+	e.uint(uint64(len(p.rows)))
+	for _, r := range p.rows {
+		e.time(r.opened)
+		e.uint(uint64(r.sent))
+		e.uint(uint64(r.right))
+	}
+	return e
+}
+
+func decodePumping(raw []byte) (p pumping, err error) {
+	if raw == nil {
+		return p, nil
+	}
+	d := decoder{s: string(raw)}
+	if d.byte() != kindPumping || d.byte() != recordVersion {
+		d.bad = true
+	}
+	p.alarmed = d.time()
+	for range d.count() {
+		p.rows = append(p.rows, pumpingCount{d.time(), int(d.uint() & 0xffffff), int(d.uint() & 0xffffff)})
+	}
+	if d.bad || d.s != "" {
+		return pumping{}, fmt.Errorf("%w: pumping: %w", ErrUnavailable, errRecord)
+	}
+	return p, nil
+}
+
+// beginnings are what a number is counted by.
+func beginnings(number string) []string { return []string{numberRange(number), countryCode(number)} }
+
+func (l *Logins) pumpingKey(beginning string) string {
+	return "p" + hashed(string(l.keys.Hash("pumping", beginning)))
+}
+
+// pumped says which beginning of a number has too few right codes and is to be refused; empty means none.
+func (l *Logins) pumped(ctx context.Context, number string) (beginning string, err error) {
+	if !l.sends.RefusePumped {
+		return "", nil
+	}
+	for _, b := range beginnings(number) {
+		raw, err := l.store.Load(ctx, l.pumpingKey(b))
+		if err != nil {
+			return "", unavailable("store", err)
+		}
+		p, err := decodePumping(raw)
+		if err != nil {
+			return "", err
+		}
+		if l.sends.suspected(p.share(l.now())) {
+			return b, nil
+		}
+	}
+	return "", nil
+}
+
+// countSend counts a code before it is sent, and raises the alarm, once in a window, for a beginning that is suspected.
+func (l *Logins) countSend(ctx context.Context, s *subject, method, number string) error {
+	for _, b := range beginnings(number) {
+		now := l.now()
+		var sent, right int
+		var alarm bool
+		err := l.changePumping(ctx, b, func(p *pumping) {
+			sent, right = p.share(now)
+			alarm = l.sends.suspected(sent, right) && !now.Before(p.alarmed.Add(pumpingWindow))
+			if alarm {
+				p.alarmed = now
+			}
+			p.send(now)
+		})
+		if err != nil {
+			return err
+		}
+		if alarm {
+			reason := fmt.Sprintf("numbers %s: %d of %d codes were entered", b, right, sent)
+			if err := l.Record(ctx, event(audit.PumpingSuspected, audit.Failure, s.client, s.account, method, reason)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// countEntered counts a code that came back. Where the store cannot, it counts as one that did not.
+func (l *Logins) countEntered(ctx context.Context, number string, sent time.Time) {
+	for _, b := range beginnings(number) {
+		_ = l.changePumping(ctx, b, func(p *pumping) { p.enter(sent, l.now()) })
+	}
+}
+
+func (l *Logins) changePumping(ctx context.Context, beginning string, change func(*pumping)) error {
+	key := l.pumpingKey(beginning)
+	for {
+		raw, err := l.store.Load(ctx, key)
+		if err != nil {
+			return unavailable("store", err)
+		}
+		p, err := decodePumping(raw)
+		if err != nil {
+			return err
+		}
+		change(&p)
+		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, p.encode(), l.now().Add(pumpingWindow)); {
+		case err != nil:
+			return unavailable("store", err)
+		case ok:
+			return nil
+		case ctx.Err() != nil:
+			return unavailable("store", ctx.Err())
+		}
+	}
+}

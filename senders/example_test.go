@@ -2,9 +2,15 @@ package senders_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/sallyport-go/sallyport/challenge"
 	"github.com/sallyport-go/sallyport/senders"
@@ -99,4 +105,43 @@ func ExampleNewSendGrid() {
 	// Output:
 	// sendgrid <nil>
 	// senders: sendgrid: challenge: the destination cannot be reached: To is not one bare mail address (name@host, no line breaks)
+}
+
+// The program that receives what a Webhook posts: it does nothing for a request that is not signed, and each message once.
+func ExampleVerifyWebhook() {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // from the secret store, on both sides
+	var seen sync.Map                                       // in production: a table whose rows go after 10 minutes
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+		if err != nil {
+			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		id, err := senders.VerifyWebhook(r.Header, body, time.Now(), secret)
+		if err != nil {
+			http.Error(w, "not signed", http.StatusUnauthorized)
+			return
+		}
+		if _, again := seen.LoadOrStore(id, true); again {
+			return // 200: done before
+		}
+		var m struct {
+			Type string
+			Data struct{ Channel, To, Code string }
+		}
+		if json.Unmarshal(body, &m) == nil {
+			fmt.Println(m.Type, m.Data.Channel, m.Data.To, m.Data.Code)
+		}
+	}))
+	defer receiver.Close()
+
+	hook, err := senders.NewWebhook(senders.WebhookConfig{URL: receiver.URL, Secrets: []string{secret}, InsecureHTTP: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = hook.Send(context.Background(), challenge.Message{Channel: challenge.ChannelSMS, To: "+31600000001", Code: "314159", Body: "…"})
+	fmt.Println(err)
+	// Output:
+	// sallyport.code sms +31600000001 314159
+	// <nil>
 }

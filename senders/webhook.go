@@ -47,8 +47,9 @@ func (WebhookConfig) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "web
 //
 // Requests follow the Standard Webhooks specification 1.0.0: webhook-id names the message, webhook-timestamp is the time of
 // the post in Unix seconds, and webhook-signature, for each secret, is "v1," and the base64 of HMAC-SHA256 over
-// id.timestamp.body, several parted by a space. A receiver compares in constant time, refuses a timestamp more than five
-// minutes off, and treats an id it has seen as done.
+// id.timestamp.body, several parted by a space. A receiver in Go calls [VerifyWebhook]; one in another language uses the
+// specification's library, or compares in constant time, refuses a timestamp more than five minutes off, and treats an id
+// it has seen as done.
 //
 // Any 2xx is success. Redirects are not followed, at most 16 KiB of the answer are read, and nothing is tried again.
 // A refusal by status can be found with errors.As and *[StatusError]. Safe for concurrent use.
@@ -65,17 +66,11 @@ func NewWebhook(c WebhookConfig) (*Webhook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("senders: webhook: %w", err)
 	}
-	w := &Webhook{endpoint: e}
-	for i, s := range c.Secrets {
-		encoded, ok := strings.CutPrefix(s, "whsec_")
-		key, err := base64.StdEncoding.DecodeString(encoded)
-		// The bounds are the specification's ("Signature scheme").
-		if !ok || err != nil || len(key) < 24 || len(key) > 64 {
-			return nil, fmt.Errorf("senders: webhook: secret %d has the wrong form: write whsec_ and the base64 of 24 to 64 random bytes", i+1)
-		}
-		w.keys = append(w.keys, key)
+	keys, err := webhookKeys(c.Secrets)
+	if err != nil {
+		return nil, err
 	}
-	return w, nil
+	return &Webhook{endpoint: e, keys: keys}, nil
 }
 
 type webhookBody struct {
@@ -133,10 +128,14 @@ func (Webhook) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "webhook")
 func webhookSignature(keys [][]byte, id, timestamp string, body []byte) string {
 	signatures := make([]string, len(keys))
 	for i, key := range keys {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(id + "." + timestamp + "."))
-		mac.Write(body)
-		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(webhookMAC(key, id, timestamp, body))
 	}
 	return strings.Join(signatures, " ")
+}
+
+func webhookMAC(key []byte, id, timestamp string, body []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + timestamp + "."))
+	mac.Write(body)
+	return mac.Sum(nil)
 }

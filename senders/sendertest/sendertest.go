@@ -81,8 +81,10 @@ var rules = []rule{
 		"a server that shuts down cancels its sends"},
 	{"sends nothing after the end", sendsNothingLate,
 		"when the context has ended the login has been answered already"},
-	{"keeps the code and secrets out of errors", errorsAreClean,
-		"errors are logged (I-21); a log with codes is a way in"},
+	{"lets nothing add a header or a recipient", injectsNothing,
+		"a line break in an address or a subject would send the code to somebody else; refuse it, or carry it as it is"},
+	{"keeps the code, the destination and secrets out of errors", errorsAreClean,
+		"errors are logged (I-21); a log with codes is a way in, and one with addresses is a list of people"},
 	{"prints without secrets", printsClean,
 		"a sender is part of configurations that get printed (I-21)"},
 }
@@ -289,9 +291,63 @@ func sendsNothingLate(h Harness) error {
 	return nil
 }
 
+// hostile are messages whose address or subject tries to add a header field, a recipient or a command.
+func (h Harness) hostile() (list []challenge.Message) {
+	const eve = "eve@example.net"
+	to := []string{"%s\r\nBcc: " + eve, "%s\nBcc: " + eve, "%s\rBcc: " + eve, "%s>\r\nRCPT TO:<" + eve, "%s," + eve, "%s\r\n\r\nhello", "Eve <" + eve + ">, %s", "%s\x00"}
+	subject := []string{"\r\nBcc: " + eve, "\nBcc: " + eve, "\rBcc: " + eve, "\r\n\r\nanother body"}
+	if h.Channel == challenge.ChannelSMS {
+		to, subject = []string{"%s\r\nX: y", "%s,+31699999999", "%s&To=+31699999999", "%s\x00"}, nil
+	}
+	for i, format := range to {
+		m := h.message(600 + i)
+		m.To = fmt.Sprintf(format, m.To)
+		list = append(list, m)
+	}
+	for i, more := range subject {
+		m := h.message(700 + i)
+		m.Subject += more
+		list = append(list, m)
+	}
+	return list
+}
+
+// injectsNothing allows two answers to a hostile message: an error and nothing delivered, or one message as it was given,
+// the line breaks of its subject taken out at most.
+func injectsNothing(h Harness) error {
+	for _, m := range h.hostile() {
+		seen := h.seen()
+		err := h.sendPlainly(h.Sender, m)
+		if where := shows(err, []string{string(m.Code), m.Body, m.To}); err != nil && where != "" {
+			return fmt.Errorf("the error for To %q, Subject %q shows the code, the body or the destination, printed with %s", m.To, m.Subject, where)
+		}
+		if h.Delivered == nil {
+			continue
+		}
+		got := h.arrivals(seen)
+		switch {
+		case err != nil && len(got) != 0:
+			return fmt.Errorf("To %q, Subject %q: delivered, although Send failed", m.To, m.Subject)
+		case err == nil && len(got) != 1:
+			return fmt.Errorf("To %q, Subject %q: one Send delivered %d messages", m.To, m.Subject, len(got))
+		case err == nil:
+			if got[0].Subject != "" {
+				m.Subject, got[0].Subject = oneLine(m.Subject), oneLine(got[0].Subject)
+			}
+			if field := difference(m, got[0]); field != "" {
+				return fmt.Errorf("To %q, Subject %q: %s arrived changed: the rest has become something else", m.To, m.Subject, field)
+			}
+		}
+	}
+	return nil
+}
+
+// oneLine takes white space out, since a sender may fold a subject or join its lines.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), "") }
+
 func errorsAreClean(h Harness) error {
 	m := h.message(500)
-	secrets := append(slices.Clone(h.Secrets), string(m.Code), m.Body)
+	secrets := append(slices.Clone(h.Secrets), string(m.Code), m.Body, m.To, strings.Split(m.To, "@")[0])
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	soon, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -312,7 +368,7 @@ func errorsAreClean(h Harness) error {
 		_, err := h.send(ctx, try.sender, m)
 		cancel()
 		if where := shows(err, secrets); err != nil && where != "" {
-			return fmt.Errorf("the error of %s shows the code, the body or a secret, printed with %s", try.what, where)
+			return fmt.Errorf("the error of %s shows the code, the body, the destination or a secret, printed with %s", try.what, where)
 		}
 	}
 	return nil

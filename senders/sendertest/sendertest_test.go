@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/mail"
 	"strings"
 	"sync"
 	"testing"
@@ -125,11 +127,45 @@ func TestAPlantedFaultIsRejectedByItsRule(t *testing.T) {
 			h.Delivered = f.delivered
 			h.Sender = sendFunc(func(ctx context.Context, m challenge.Message) error { _ = f.Send(ctx, m); return ctx.Err() })
 		}},
-		{"code in an error", "keeps the code and secrets out of errors", "refusal", refused(func(m challenge.Message) error { return fmt.Errorf("550 %s", string(m.Code)) })},
-		{"body in a wrapped error", "keeps the code and secrets out of errors", "refusal", refused(func(m challenge.Message) error { return fmt.Errorf("post: %w", errors.New(m.Body)) })},
-		{"token in an error", "keeps the code and secrets out of errors", "refusal", refused(func(challenge.Message) error { return errors.New("https://x/?t=s3cret-token: 401") })},
-		{"code in a deadline's error", "keeps the code and secrets out of errors", "deadline", func(h *Harness) {
+		{"code in an error", "keeps the code, the destination and secrets out of errors", "refusal", refused(func(m challenge.Message) error { return fmt.Errorf("550 %s", string(m.Code)) })},
+		{"body in a wrapped error", "keeps the code, the destination and secrets out of errors", "refusal", refused(func(m challenge.Message) error { return fmt.Errorf("post: %w", errors.New(m.Body)) })},
+		{"token in an error", "keeps the code, the destination and secrets out of errors", "refusal", refused(func(challenge.Message) error { return errors.New("https://x/?t=s3cret-token: 401") })},
+		{"code in a deadline's error", "keeps the code, the destination and secrets out of errors", "deadline", func(h *Harness) {
 			h.Stuck = sendFunc(func(ctx context.Context, m challenge.Message) error { <-ctx.Done(); return errors.New(string(m.Code)) })
+		}},
+		{"destination in an error", "keeps the code, the destination and secrets out of errors", "refusal", refused(func(m challenge.Message) error { return fmt.Errorf("550 <%s> unknown", m.To) })},
+		{"mailbox in an error", "keeps the code, the destination and secrets out of errors", "refusal", refused(func(m challenge.Message) error {
+			return fmt.Errorf("550 %s unknown here", strings.TrimSuffix(m.To, "@example.com"))
+		})},
+		{"writes headers as they come", "lets nothing add a header or a recipient", "To arrived changed", alter(func(m *challenge.Message) { *m = written(*m) })},
+		{"takes a list of addresses", "lets nothing add a header or a recipient", "2 messages", sender(&fake{change: func(s *fake, m challenge.Message) challenge.Message {
+			first, second, found := strings.Cut(m.To, ",")
+			if found {
+				m.To = first
+				s.got = append(s.got, m)
+				m.To = second
+			}
+			return m
+		}})},
+		{"cuts an address short", "lets nothing add a header or a recipient", "To arrived changed", alter(func(m *challenge.Message) { m.To, _, _ = strings.Cut(m.To, "\x00") })},
+		{"checks the address and not the subject", "lets nothing add a header or a recipient", "Subject arrived changed", func(h *Harness) {
+			f := &fake{change: func(_ *fake, m challenge.Message) challenge.Message { return written(m) }}
+			h.Delivered = f.delivered
+			h.Sender = sendFunc(func(ctx context.Context, m challenge.Message) error {
+				if strings.ContainsAny(m.To, "\r\n\x00,<>") {
+					return errors.New("bad address")
+				}
+				return f.Send(ctx, m)
+			})
+		}},
+		{"repeats a bad address", "lets nothing add a header or a recipient", "destination", sender(&fake{err: func(m challenge.Message) error { return fmt.Errorf("bad address %s", m.To) }})},
+		{"sends and fails", "lets nothing add a header or a recipient", "although Send failed", func(h *Harness) {
+			f := &fake{}
+			h.Delivered = f.delivered
+			h.Sender = sendFunc(func(ctx context.Context, m challenge.Message) error {
+				_ = f.Send(ctx, m)
+				return errors.New("bad address")
+			})
 		}},
 		{"token in print", "prints without secrets", "leaky", func(h *Harness) { h.Refused = leaky{"s3cret-token"} }},
 		{"token in print behind a pointer", "prints without secrets", "leaky", func(h *Harness) { h.Sender = &leaky{"s3cret-token"} }},
@@ -146,6 +182,18 @@ func TestAPlantedFaultIsRejectedByItsRule(t *testing.T) {
 			}
 		})
 	}
+}
+
+// written is what arrives of a message whose header was put together without care.
+func written(m challenge.Message) challenge.Message {
+	read, err := mail.ReadMessage(strings.NewReader("To: " + m.To + "\r\nSubject: " + m.Subject + "\r\n\r\n" + m.Body))
+	if err != nil {
+		m.To = ""
+		return m
+	}
+	body, _ := io.ReadAll(read.Body)
+	m.To, m.Subject, m.Body = read.Header.Get("To"), read.Header.Get("Subject"), string(body)
+	return m
 }
 
 // sendFunc has no Format: functions print as an address.

@@ -64,7 +64,7 @@ func TestEveryPieceOfGoInTheDocsIsQuotedFromATest(t *testing.T) {
 		}
 	}
 	all, blocks := tests.String(), regexp.MustCompile("(?s)```go\n(.*?)```")
-	pages, err := filepath.Glob("../docs/pages.md")
+	pages, err := filepath.Glob("../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ func RunProgram(t *testing.T) {
 	t.Run("a flag that makes no sense ends it with status 2", func(t *testing.T) { refusedFlags(t, program) })
 	t.Run("it runs until it is interrupted", func(t *testing.T) { runs(t, program) })
 	t.Run("its audit file can be rotated", func(t *testing.T) { rotated(t, program) })
+	t.Run("with -smtp its codes go out by mail", func(t *testing.T) { mailed(t, program) })
 }
 
 func refusedFlags(t *testing.T, program string) {

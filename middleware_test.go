@@ -32,6 +32,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -1627,5 +1628,57 @@ func TestTheTopLevelIsThePlans(t *testing.T) {
 	}
 	if names, _ := strangers(os.DirFS("middleware")); len(names) == 0 {
 		t.Error("is this check blind?")
+	}
+}
+
+// docs/rules.md lists the rules that comments and tests name, each with tests of its own.
+func TestEveryRuleIsListedWithItsTests(t *testing.T) {
+	page, err := os.ReadFile("docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]int{} // rules, by how often a test names them
+	tests := map[string]bool{}
+	number, test := regexp.MustCompile(`(?m)\bI-(\d\d)\b|^func Test(?:I\d\d)*I(\d\d)|_I(\d\d)\b`), regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err = filepath.WalkDir(".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		for _, m := range number.FindAllStringSubmatch(string(b), -1) {
+			named[m[1]+m[2]+m[3]]++
+		}
+		for _, m := range test.FindAllStringSubmatch(string(b), -1) {
+			tests[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := regexp.MustCompile(`(?m)^\*\*I-(\d\d)\*\* `).FindAllStringSubmatchIndex(string(page), -1)
+	if len(rules) != 24 {
+		t.Errorf("docs/rules.md lists %d rules", len(rules))
+	}
+	for i, at := range rules {
+		rule, end := string(page[at[2]:at[3]]), len(page)
+		if rule != fmt.Sprintf("%02d", i+1) {
+			t.Errorf("I-%s stands where I-%02d should", rule, i+1)
+		}
+		if i+1 < len(rules) {
+			end = rules[i+1][0]
+		}
+		if named[rule] == 0 {
+			t.Errorf("no test names I-%s", rule)
+		}
+		quoted := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(page[at[0]:end]), -1)
+		if len(quoted) == 0 {
+			t.Errorf("docs/rules.md has no test of I-%s", rule)
+		}
+		for _, m := range quoted {
+			if !tests[m[1]] || !strings.Contains(m[1], "I"+rule) {
+				t.Errorf("docs/rules.md: %s is no test of I-%s", m[1], rule)
+			}
+		}
 	}
 }

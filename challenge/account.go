@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 )
 
 // kindAccount marks an account record; a decoy's is the same.
@@ -35,6 +36,16 @@ func deviceOf(accountID, token string) (id deviceID) {
 		return deviceID{}
 	}
 	sum := sha256.Sum256(joined("device", accountID, token))
+	copy(id[:], sum[:])
+	return id
+}
+
+// networkOf is the known device of a service account that logs in from an address, or from the /64 that an IPv6 address is in.
+func networkOf(accountID string, addr netip.Addr) (id deviceID) {
+	if !addr.IsValid() {
+		return deviceID{}
+	}
+	sum := sha256.Sum256(joined("network", accountID, clientNet(addr)))
 	copy(id[:], sum[:])
 	return id
 }

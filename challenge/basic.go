@@ -76,7 +76,7 @@ func (l *Logins) Basic(ctx context.Context, c Client, in BasicInput) (*Login, er
 	if err := in.spend(ctx); err != nil {
 		return nil, err
 	}
-	f, err := l.checkName(ctx, c, in.Name, in.Password, people)
+	f, err := l.checkName(ctx, c, in.Name, in.Password, byCookie, people)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 	known, ok := v.known[key]
 	v.mu.Unlock()
 	if ok && l.now().Before(known.until) {
-		if f, err := l.stillGood(ctx, known); err == nil {
+		if f, err := l.stillGood(ctx, c, known); err == nil {
 			return f, nil
 		} else if errors.Is(err, ErrUnavailable) {
 			return firstFactor{}, err
@@ -121,7 +121,7 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 		if err := in.spend(ctx); err != nil {
 			return firstFactor{}, err
 		}
-		return l.checkName(ctx, c, in.Name, in.Password, machines)
+		return l.checkName(ctx, c, in.Name, in.Password, byNetwork, machines)
 	}
 	fl := &flight{done: make(chan struct{}), err: ErrUnavailable}
 	v.flight[key] = fl
@@ -137,7 +137,10 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 		fl.err = ErrRefused // those who wait pay for themselves
 		return firstFactor{}, err
 	}
-	fl.first, fl.err = l.checkName(context.WithoutCancel(ctx), c, in.Name, in.Password, machines)
+	fl.first, fl.err = l.checkName(context.WithoutCancel(ctx), c, in.Name, in.Password, byNetwork, machines)
+	if fl.err == nil {
+		fl.err = l.remember(ctx, c, fl.first)
+	}
 	if fl.err != nil {
 		return firstFactor{}, fl.err
 	}
@@ -160,8 +163,30 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 	return fl.first, nil
 }
 
+// remember makes the network known from which a machine has shown its password, so that strangers' guesses do not lock it
+// out there (I-11). It writes once a day.
+func (l *Logins) remember(ctx context.Context, c Client, f firstFactor) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	rec, err := l.peek(ctx, accountKey(f.account.ID))
+	if err != nil {
+		return err
+	}
+	now := l.now()
+	i := rec.known(f.device, now)
+	recent := f.device == deviceID{} || i >= 0 && now.Before(rec.devices[i].used.Add(24*time.Hour))
+	if recent && rec.epoch == f.epoch && !rec.blocked {
+		return nil
+	}
+	_, err = l.apply(ctx, accountKey(f.account.ID), seen{f.epoch, f.device})
+	if errors.Is(err, refusedStale) {
+		return l.refuse(ctx, c, f.account, err.Error())
+	}
+	return err
+}
+
 // stillGood holds a kept verdict against the account as it is now.
-func (l *Logins) stillGood(ctx context.Context, v basicVerdict) (firstFactor, error) {
+func (l *Logins) stillGood(ctx context.Context, c Client, v basicVerdict) (firstFactor, error) {
 	raw, err := l.accounts.Load(ctx, accountKey(v.id))
 	if err != nil {
 		return firstFactor{}, unavailable("store", err)
@@ -177,7 +202,11 @@ func (l *Logins) stillGood(ctx context.Context, v basicVerdict) (firstFactor, er
 	if err != nil || rec.epoch != v.epoch || rec.blocked || a.Disabled || !a.Service {
 		return firstFactor{}, ErrRefused
 	}
-	return firstFactor{account: a, epoch: rec.epoch}, nil
+	f := firstFactor{account: a, epoch: rec.epoch, device: byNetwork(a.ID, c)}
+	if f.device != (deviceID{}) && rec.known(f.device, l.now()) < 0 && len(rec.devices) < maxDevices { // another network of the same machine's
+		return f, l.remember(ctx, c, f)
+	}
+	return f, nil
 }
 
 // accept checks a person's code for one request. It is a promotion without a login: the same spend, the same comparison,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -248,5 +249,92 @@ func TestI16APersonsBasicEndsWithTheAccount(t *testing.T) {
 				t.Errorf("I-16: %s before operation %d: served", how, at)
 			}
 		}
+	}
+}
+
+// basicFrom is basic from an address.
+func (h *house) basicFrom(addr, pw string) error {
+	_, err := h.logins.Basic(context.Background(), challenge.Client{Addr: netip.MustParseAddr(addr)}, challenge.BasicInput{Name: "reports", Password: []byte(pw)})
+	return err
+}
+
+func TestI11StrangersCannotLockAMachineOutOfTheNetworkItIsKnownFrom(t *testing.T) {
+	h := build(t)
+	if err := h.basicFrom("2001:db8:1:2::3", password); err != nil {
+		t.Fatal(err)
+	}
+	block := func() {
+		for i := range 3 {
+			_ = h.basicFrom(fmt.Sprintf("198.51.100.%d", i), "wrong") // as Basic
+			_, _ = h.password("reports", "wrong")                     // and at the login page
+		}
+	}
+	for day := range 400 { // strangers keep at it for more than the 180 days that a device is known
+		h.Clock.Advance(24 * time.Hour)
+		block()
+		if err := h.basicFrom("198.51.100.200", password); !errors.Is(err, challenge.ErrRefused) {
+			t.Fatalf("day %d: the block is not there, this test proves nothing: %v", day, err)
+		}
+		if err := h.basicFrom("2001:db8:1:2:ffff::9", password); err != nil { // the same /64
+			t.Fatalf("I-11: day %d: the machine is locked out: %v", day, err)
+		}
+	}
+	if r := h.record("7"); r.Devices != 1 {
+		t.Errorf("%d networks are known", r.Devices)
+	}
+
+	// What is known gives no more guesses than anybody has.
+	h.Clock.Advance(time.Hour)
+	compared := h.Passwords.Compared("7")
+	for range 10 {
+		_ = h.basicFrom("2001:db8:1:2::3", "wrong")
+	}
+	if n := h.Passwords.Compared("7") - compared; n != 3 {
+		t.Errorf("I-08: %d wrong passwords from the known network were compared", n)
+	}
+	var blocked *challenge.BlockedError
+	if err := h.basicFrom("2001:db8:1:2::3", password); !errors.As(err, &blocked) || !blocked.Password {
+		t.Errorf("I-11: a known network is told until when it is blocked: %v", err)
+	}
+}
+
+func TestI11ANetworkBecomesKnownByARightPasswordOnly(t *testing.T) {
+	h := build(t)
+	for range 2 {
+		_ = h.basicFrom("192.0.2.1", "wrong")
+	}
+	if r := h.record("7"); r.Devices != 0 {
+		t.Fatalf("I-11: %d networks are known by wrong passwords", r.Devices)
+	}
+	// A person's network is nobody's: only the device cookie tells people apart (I-11).
+	_, _ = h.logins.Basic(context.Background(), challenge.Client{Addr: address(1)}, challenge.BasicInput{Name: "alice", Password: []byte(password)})
+	if r := h.record("1"); r.Devices != 0 {
+		t.Errorf("I-11: %d networks of a person are known", r.Devices)
+	}
+	// Each network of a machine becomes known, while its verdict is kept too, up to eight.
+	for i := range 12 {
+		if err := h.basicFrom(fmt.Sprintf("192.0.2.%d", i), password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := h.record("7"); r.Devices != 8 {
+		t.Errorf("I-23: %d networks are known", r.Devices)
+	}
+	if n := h.Passwords.Compared("7"); n != 3 {
+		t.Errorf("%d passwords were compared: a kept verdict serves every network", n)
+	}
+}
+
+func TestI08AMachinesRightPasswordGivesStrangersNoNewGuesses(t *testing.T) {
+	h := build(t)
+	for minute := range 4 {
+		_ = h.basicFrom("198.51.100.1", "wrong")
+		if err := h.basicFrom("192.0.2.1", password); err != nil {
+			t.Fatalf("minute %d: %v", minute, err)
+		}
+		h.Clock.Advance(time.Minute)
+	}
+	if r := h.record("7"); r.PasswordWrong != 3 {
+		t.Errorf("I-08: strangers have %d of 3 wrong guesses on their account", r.PasswordWrong)
 	}
 }

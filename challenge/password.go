@@ -28,7 +28,7 @@ func (PasswordInput) Format(f fmtState, _ rune) { writeRedacted(f, "[password in
 // *BlockedError when the code budget is blocked (told after a right password only) or, to a known device, the password
 // budget; a *BusyError when too much is in flight; ErrNotAllowed when the account must enrol and cannot.
 func (l *Logins) Password(ctx context.Context, c Client, from *Session, in PasswordInput) (Outcome, error) {
-	first, err := l.checkName(ctx, c, in.Name, in.Password, people)
+	first, err := l.checkName(ctx, c, in.Name, in.Password, byCookie, people)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -99,6 +99,14 @@ type firstFactor struct {
 	channel string
 }
 
+// knownBy says which of an account's known devices a client is.
+type knownBy func(accountID string, c Client) deviceID
+
+func byCookie(accountID string, c Client) deviceID { return deviceOf(accountID, c.Device) }
+
+// byNetwork knows a machine, which keeps no cookies, by where it is.
+func byNetwork(accountID string, c Client) deviceID { return networkOf(accountID, c.Addr) }
+
 // admit says why an account may not come in this way although its password is right; empty means that it may.
 type admit func(Account) string
 
@@ -118,7 +126,7 @@ func (l *Logins) refuse(ctx context.Context, c Client, a Account, reason string)
 
 // checkName is the password check of everybody who shows a name: known, unknown, blocked or disabled take the same way
 // through a record of their own or a decoy, and burn one hash each (I-07, I-10).
-func (l *Logins) checkName(ctx context.Context, c Client, name string, password []byte, admit admit) (firstFactor, error) {
+func (l *Logins) checkName(ctx context.Context, c Client, name string, password []byte, known knownBy, admit admit) (firstFactor, error) {
 	canonical, err := l.canonical(name)
 	if err != nil {
 		canonical = clip(name, 255)
@@ -129,16 +137,16 @@ func (l *Logins) checkName(ctx context.Context, c Client, name string, password 
 	} else {
 		err = ErrUnknown
 	}
-	known := err == nil && found.ID != ""
+	exists := err == nil && found.ID != ""
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return firstFactor{}, unavailable("users", err)
 	}
 	a := Account{Name: canonical}
 	key := l.decoyKey(canonical)
-	if known {
+	if exists {
 		a.ID, key = found.ID, accountKey(found.ID)
 	}
-	return l.checkPassword(ctx, c, key, a, password, admit)
+	return l.checkPassword(ctx, c, key, a, password, known, admit)
 }
 
 // clip shortens a string for an audit line.
@@ -150,7 +158,7 @@ func clip(s string, n int) string {
 }
 
 // checkPassword spends a guess, compares, and settles. a holds an id only for an account that exists.
-func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Account, password []byte, admit admit) (firstFactor, error) {
+func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Account, password []byte, known knownBy, admit admit) (firstFactor, error) {
 	leave, err := l.gate.enter(ctx)
 	if err != nil {
 		if !errors.As(err, new(*BusyError)) {
@@ -159,7 +167,7 @@ func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Acco
 		return firstFactor{}, errors.Join(err, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "too many passwords at once")))
 	}
 	began := time.Now() // not the injected clock: this is about what can be measured from outside
-	f, err := l.checkInGate(ctx, c, key, a, password, admit)
+	f, err := l.checkInGate(ctx, c, key, a, password, known, admit)
 	leave()
 	if err != nil {
 		l.even(ctx, began)
@@ -167,14 +175,14 @@ func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Acco
 	return f, err
 }
 
-func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Account, password []byte, admit admit) (firstFactor, error) {
+func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Account, password []byte, known knownBy, admit admit) (firstFactor, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	id := a.ID
 	if id == "" {
 		id = "unknown:" + key // so that looking it up costs what looking up a real one does
 	}
-	device := deviceOf(id, c.Device)
+	device := known(id, c)
 	spent, refused := l.apply(ctx, key, spend{kind: passwordGuess, device: device})
 	now := l.now()
 	if refused != nil && !errors.As(refused, new(refusal)) {
@@ -186,12 +194,12 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 		}
 	}
 	account, err := l.users.ByID(ctx, id)
-	switch known := a.ID != ""; {
+	switch exists := a.ID != ""; {
 	case err != nil && !errors.Is(err, ErrUnknown):
 		return firstFactor{}, unavailable("users", err)
-	case err == nil && known:
+	case err == nil && exists:
 		a = account
-	case known: // gone between Find and ByID
+	case exists: // gone between Find and ByID
 		a.ID = ""
 	}
 
@@ -339,7 +347,7 @@ func (l *Logins) CheckPassword(ctx context.Context, c Client, accountID string, 
 	if accountID == "" {
 		return ErrRefused
 	}
-	f, err := l.checkPassword(ctx, c, accountKey(accountID), Account{ID: accountID, Name: accountID}, password, func(Account) string { return "" })
+	f, err := l.checkPassword(ctx, c, accountKey(accountID), Account{ID: accountID, Name: accountID}, password, byCookie, func(Account) string { return "" })
 	if err != nil {
 		return err
 	}

@@ -137,6 +137,13 @@ type (
 		proof  proofUsed
 	}
 
+	// seen is a machine's right password: the network that it came from is known for as long again. It gives no guesses
+	// back, or strangers would get new ones each time a machine logs in.
+	seen struct {
+		epoch  epoch
+		device deviceID
+	}
+
 	// stepUp moves a login to a new session key; the old key is dead.
 	stepUp struct {
 		epoch    epoch
@@ -322,6 +329,16 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			return rec, err
 		}
 		rec.success(in.device, now)
+		return rec, nil
+
+	case seen:
+		if rec.blocked || in.epoch != rec.epoch {
+			return rec, refusedStale
+		}
+		rec.remember(in.device, now)
+		if i := rec.known(in.device, now); i >= 0 {
+			rec.devices[i].created = now
+		}
 		return rec, nil
 
 	case stepUp:

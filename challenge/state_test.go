@@ -602,7 +602,24 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				mo.guesses[passwordGuess][in.remember], mo.guesses[codeGuess][in.remember] = nil, nil
 			}
 			mo.madeIn[l.id], mo.keys[l.key] = m.rec.epoch, l.end
-		case 9: // accept
+		case 9: // accept, or a machine's right password
+			if draw(3) == 0 {
+				in := seen{anEpoch(), dev}
+				class := m.class(dev)
+				if err = m.step(in); err != nil {
+					break
+				}
+				if before.blocked || in.epoch != before.epoch {
+					t.Fatal("I-04: seen under another epoch, or while blocked")
+				}
+				if len(m.rec.devices) > maxDevices {
+					t.Fatal("I-23: too many known devices")
+				}
+				if class == (deviceID{}) && dev != (deviceID{}) { // a network that is new
+					mo.guesses[passwordGuess][dev], mo.guesses[codeGuess][dev] = nil, nil
+				}
+				break
+			}
 			in := accept{epoch: anEpoch(), device: dev, proof: proof}
 			if err = m.step(in); err == nil {
 				if before.blocked || in.epoch != before.epoch {

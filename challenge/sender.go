@@ -66,8 +66,8 @@ const (
 	ChannelSMS   = "sms"
 )
 
-// Message is one mail or SMS. Subject and HTML are empty for an SMS; Code is empty in a notice. Body and HTML contain
-// the code, so the whole message redacts itself.
+// Message is one mail or SMS. Subject and HTML are empty for an SMS; Code is empty in a notice. HTML says what Body says, and
+// is empty where Config.Mail asks for text only. Both contain the code, so the whole message redacts itself.
 type Message struct {
 	Channel  string // ChannelEmail or ChannelSMS
 	To       string // a mail address or a number in E.164

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
 	"github.com/sallyport-go/sallyport/challenge"
@@ -105,5 +106,34 @@ func TestAMailThatIsNotOneMailToOneAddressIsFound(t *testing.T) {
 		if err := m.CheckMail(); err == nil || errors.Is(err, challenge.ErrRecipient) != c.recipient || strings.Contains(err.Error(), "eve") {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// detour keeps messages, and reports that the first way failed.
+type detour struct{ senders.Outbox }
+
+func (d *detour) SendReport(ctx context.Context, m challenge.Message) (string, error) {
+	return "second way", d.Send(ctx, m)
+}
+
+func TestANoticeThatTookAnotherWayIsAudited(t *testing.T) { // I-21
+	box := new(detour)
+	h, events := mailsThrough(t, box)
+	for range 2 { // the first device is no news
+		out, err := h.password("carol", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _ := box.Last(challenge.ChannelEmail, "carol@example.com")
+		if _, err := h.verify(out.Token, string(m.Code)); err != nil {
+			t.Fatal(err)
+		}
+		h.logins.WaitForNotices()
+		h.Clock.Advance(time.Minute)
+	}
+	if !slices.ContainsFunc(events.Events(), func(e audit.Event) bool {
+		return e.Name == audit.NoticeSent && e.Outcome == audit.Success && e.Reason == "new device: second way"
+	}) {
+		t.Errorf("events %v", events.Names())
 	}
 }

@@ -81,7 +81,7 @@ func TestASendGridRequestIsAsTheProviderPublishes(t *testing.T) {
 		}
 		for _, want := range []string{`"from":{"email":"login@acme.example","name":"Acme Söhne"}`,
 			`"click_tracking":{"enable":false,"enable_text":false}`, `"open_tracking":{"enable":false}`, `"subscription_tracking":{"enable":false}`,
-			`"content":[{"type":"text/plain"`, `"Auto-Submitted":"auto-generated"`} {
+			`"bypass_unsubscribe_management":{"enable":true}`, `"content":[{"type":"text/plain"`, `"Auto-Submitted":"auto-generated"`} {
 			if !strings.Contains(string(q.body), want) {
 				t.Errorf("no %s in %s", want, q.body)
 			}

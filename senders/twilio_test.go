@@ -39,7 +39,7 @@ func TestTwilioKeepsTheRulesOfASender(t *testing.T) { // I-21
 	sendertest.Run(t, sendertest.Harness{
 		Channel: challenge.ChannelSMS,
 		Sender:  twilio(t, good, nil), Refused: twilio(t, serve(t, parrot), nil), Stuck: twilio(t, serve(t, silent), nil),
-		Secrets: []string{token},
+		Secrets: []string{token, sid},
 		Delivered: func() (ms []challenge.Message) {
 			for _, q := range good.requests() {
 				form, _ := url.ParseQuery(string(q.body))

@@ -114,7 +114,7 @@ func TestSMTPKeepsTheRulesOfASender(t *testing.T) { // I-21
 	sendertest.Run(t, sendertest.Harness{
 		Sender: sender(t, good, nil), Refused: sender(t, bad, nil), Stuck: sender(t, stuck, nil),
 		Delivered: func() []challenge.Message { return good.messages(t) },
-		Secrets:   []string{password},
+		Secrets:   []string{password, "mailer"},
 	})
 }
 

@@ -67,7 +67,7 @@ func (l *Logins) ExchangeBasic(ctx context.Context, c Client, in BasicInput) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	a, err := l.users.ByID(ctx, f.account.ID) // as it is now, and not before the hash (I-16)
+	a, err := l.byID(ctx, f.account.ID) // as it is now, and not before the hash (I-16)
 	switch {
 	case err != nil && !errors.Is(err, ErrUnknown):
 		return Outcome{}, unavailable("users", err)

@@ -65,7 +65,7 @@ func (l *Logins) administering(ctx context.Context, accountID string) (Account, 
 
 // account reads one of the app's accounts, whatever its standing.
 func (l *Logins) account(ctx context.Context, accountID string) (Account, error) {
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.byID(ctx, accountID)
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return Account{}, unavailable("users", err)
 	}

@@ -195,7 +195,7 @@ func (l *Logins) stillGood(ctx context.Context, c Client, v basicVerdict) (first
 	if err != nil {
 		return firstFactor{}, ErrRefused
 	}
-	a, err := l.users.ByID(ctx, v.id)
+	a, err := l.byID(ctx, v.id)
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return firstFactor{}, unavailable("users", err)
 	}

@@ -464,7 +464,7 @@ func (l *Logins) listed(ctx context.Context, s *Session) (bool, error) {
 
 // standing asks Users and Policy whether a login may go on; a reason means no.
 func (l *Logins) standing(ctx context.Context, c Client, login *Login) (reason string, err error) {
-	a, err := l.users.ByID(ctx, login.UserID)
+	a, err := l.byID(ctx, login.UserID)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return "account gone", nil
@@ -661,7 +661,7 @@ func (l *Logins) fill(b []byte) error {
 
 // nameOf is an account's name for an audit line; the id when it cannot be had.
 func (l *Logins) nameOf(ctx context.Context, id string) string {
-	if a, err := l.users.ByID(ctx, id); err == nil {
+	if a, err := l.byID(ctx, id); err == nil {
 		return a.Name
 	}
 	return id

@@ -41,6 +41,8 @@ type Config struct {
 	Audit     audit.Recorder
 	// AuditRequired denies what could not be recorded, instead of counting it.
 	AuditRequired bool
+	// Observer, when set, is told of what takes time: calls of stores and users, the queue for password hashing, sends.
+	Observer Observer
 
 	PasswordGuesses int           // zero means 3
 	CodeGuesses     int           // zero means 3
@@ -144,6 +146,9 @@ type Logins struct {
 	clock     func() time.Time
 	random    io.Reader
 	recorder  recorder
+	shared    bool  // several processes may use Config.Store
+	taker     Taker // Config.Store's own
+	observer  Observer
 	verdicts  basicVerdicts
 
 	trustFor        time.Duration
@@ -182,7 +187,8 @@ func New(c Config) (*Logins, error) {
 	if c.Audit == nil {
 		refuse("Config.Audit is missing: audit.To(os.Stdout, audit.Datadog) writes lines")
 	}
-	if c.Accounts == nil {
+	apart := c.Accounts != nil
+	if !apart {
 		c.Accounts = c.Store
 	}
 	if len(c.Keys) == 0 && c.Store != nil {
@@ -339,6 +345,7 @@ func New(c Config) (*Logins, error) {
 		promotionSteps: promotionSteps, stepUpSteps: stepUpSteps, changeSteps: changeSteps, endingSteps: endingSteps,
 	}
 	l.notices, l.trustFor, l.alone = c.Notices, c.TrustDevices, alone
+	l.observe(c, apart)
 	l.recorder.calls = make(chan struct{}, maxCalls)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = basicVerdicts{key: make([]byte, 32), known: map[basicKey]basicVerdict{}, flight: map[basicKey]*flight{}}
@@ -402,8 +409,7 @@ func (l *Logins) CanonicalName(name string) (string, error) { return l.canonical
 // Taker is the store's own rate limiter. shared is true for a store that several processes may use: a limit of one process
 // is then no limit (I-19). A shared store without one gives nil, true.
 func (l *Logins) Taker() (t Taker, shared bool) {
-	t, _ = l.store.(Taker)
-	return t, !volatile(l.store)
+	return l.taker, l.shared
 }
 
 func (l *Logins) factor(name string) Factor {

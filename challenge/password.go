@@ -60,7 +60,7 @@ func (l *Logins) Enter(ctx context.Context, c Client, from *Session, slot Slot, 
 	if err != nil {
 		return Outcome{}, err
 	}
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.byID(ctx, accountID)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return Outcome{}, l.refuse(ctx, c, Account{ID: accountID, Name: accountID}, "unknown account")
@@ -133,7 +133,7 @@ func (l *Logins) checkName(ctx context.Context, c Client, name string, password 
 	}
 	var found Account
 	if err == nil {
-		found, err = l.users.Find(ctx, canonical)
+		found, err = l.find(ctx, canonical)
 	} else {
 		err = ErrUnknown
 	}
@@ -159,7 +159,9 @@ func clip(s string, n int) string {
 
 // checkPassword spends a guess, compares, and settles. a holds an id only for an account that exists.
 func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Account, password []byte, known knownBy, admit admit) (firstFactor, error) {
-	leave, err := l.gate.enter(ctx)
+	wctx, waited := l.begin(ctx, OpHashWait)
+	leave, err := l.gate.enter(wctx)
+	waited(err)
 	if err != nil {
 		if !errors.As(err, new(*BusyError)) {
 			err = told{unavailable("client", err)}
@@ -193,7 +195,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 			return firstFactor{}, err
 		}
 	}
-	account, err := l.users.ByID(ctx, id)
+	account, err := l.byID(ctx, id)
 	switch exists := a.ID != ""; {
 	case err != nil && !errors.Is(err, ErrUnknown):
 		return firstFactor{}, unavailable("users", err)
@@ -290,6 +292,8 @@ func (l *Logins) idle(ctx context.Context, key string, rec account) error {
 
 // match asks who checks passwords; a panic denies.
 func (l *Logins) match(ctx context.Context, a Account, password []byte) (m PasswordMatch, err error) {
+	ctx, end := l.begin(ctx, OpHash)
+	defer func() { end(err) }()
 	defer func() {
 		if recover() != nil {
 			m, err = PasswordMatch{}, unavailable("passwords", errors.New("panicked"))
@@ -363,7 +367,7 @@ func (l *Logins) KnownDevice(ctx context.Context, name string, c Client) bool {
 	if err != nil {
 		return false
 	}
-	a, err := l.users.Find(ctx, canonical)
+	a, err := l.find(ctx, canonical)
 	if err != nil || a.ID == "" {
 		return false
 	}

@@ -490,7 +490,7 @@ func (l *Logins) CanAskPassword(ctx context.Context, login *Login) (bool, error)
 	if !l.cameAlone(login) {
 		return false, nil
 	}
-	a, err := l.users.ByID(ctx, login.UserID)
+	a, err := l.byID(ctx, login.UserID)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return false, nil

@@ -245,7 +245,12 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 		}
 	}
 	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	end := unobserved
+	if p.Channel != "" {
+		bctx, end = l.begin(bctx, OpSend)
+	}
 	err = begin(bctx, f, a)
+	end(err)
 	cancel()
 	p.Info = clip(a.Info, 2048)
 	if err != nil {

@@ -351,7 +351,7 @@ var errPolicy = errors.New("challenge: policy asks for another factor")
 
 // again asks Users and Policy just before a promotion.
 func (l *Logins) again(ctx context.Context, c Client, accountID string) (Account, Verdict, error) {
-	a, err := l.users.ByID(ctx, accountID)
+	a, err := l.byID(ctx, accountID)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return a, Verdict{}, errors.New("challenge: account gone")

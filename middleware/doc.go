@@ -89,6 +89,7 @@
 // # Audit
 //
 // Every decision leaves one event through challenge.Config.Audit: here those are the refusals of guards, limits and
-// cross-site checks, each once and only where a credential was shown. Requests of nobody are counted, see [Web.Counts].
+// cross-site checks, each once and only where a credential was shown, and one for each request that is answered 503 because
+// something failed. Requests of nobody are counted, see [Web.Counts].
 // [Group.AuditLog] gives the events of one request one id, and [Group.AuditAccess] leaves one for each request it wraps.
 package middleware

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -323,6 +324,29 @@ func TestEveryMetricOfDashboardAndRulesIsThereAfterADay(t *testing.T) {
 	}
 	if n < 30 {
 		t.Errorf("%d uses of metrics: is this check blind?", n)
+	}
+}
+
+func TestEveryAlertIsExplained(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, explained := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(string(raw), -1) {
+		alerts[m[1]] = true
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^### Sallyport.*$`).FindAllString(string(page), -1) {
+		for _, name := range regexp.MustCompile(`Sallyport\w+`).FindAllString(heading, -1) {
+			explained[name] = true
+		}
+	}
+	if !maps.Equal(alerts, explained) || len(alerts) == 0 {
+		t.Errorf("alerts %v, explained %v", alerts, explained)
 	}
 }
 

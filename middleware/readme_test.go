@@ -51,7 +51,7 @@ func TestEveryPieceOfGoInTheDocsIsQuotedFromATest(t *testing.T) {
 	layout := regexp.MustCompile(`\s+`)
 	plain := func(s string) string { return strings.TrimSpace(layout.ReplaceAllString(s, " ")) }
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "middlewaretest/*_test.go", "../challenge/*_test.go", "../challenge/webauthn/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "middlewaretest/*_test.go", "../challenge/*_test.go", "../challenge/webauthn/*_test.go", "../senders/*_test.go", "../senders/sendertest/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)

@@ -52,9 +52,9 @@ func ExampleFunc() {
 
 // A second provider takes over when the first fails, and is asked first for the next minute.
 func ExampleNewFallback() {
-	down := senders.Func(func(context.Context, challenge.Message) error { return fmt.Errorf("provider down") })
-	box := &senders.Outbox{}
-	sms, err := senders.NewFallback(senders.FallbackConfig{Senders: []challenge.Sender{down, box}})
+	first := senders.Func(func(context.Context, challenge.Message) error { return fmt.Errorf("provider down") })
+	second := &senders.Outbox{}
+	sms, err := senders.NewFallback(senders.FallbackConfig{Senders: []challenge.Sender{first, second}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func ExampleNewFallback() {
 		report, err := sms.SendReport(context.Background(), m)
 		fmt.Printf("%q %v\n", report, err) // the machine writes the report into the audit
 	}
-	fmt.Println(len(box.Messages()))
+	fmt.Println(len(second.Messages()))
 	// Output:
 	// "sender 2 of 2, after 1 failed" <nil>
 	// "" <nil>

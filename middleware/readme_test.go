@@ -2,16 +2,22 @@ package middleware_test
 
 import (
 	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware/middlewaretest"
 )
 
-// The README's smallest program is what people paste first, so it is built as it stands there.
-func TestTheREADMEsProgramBuilds(t *testing.T) {
+// The README's smallest program is what people paste first, so it is built as it stands there, but for its port, and used.
+func TestTheREADMEsProgramLogsSomebodyInAndOut(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -21,9 +27,15 @@ func TestTheREADMEsProgramBuilds(t *testing.T) {
 	if !ok || !end {
 		t.Fatal("README.md has no whole program")
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(file, []byte("package main\n"+program), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("package main\n"+strings.ReplaceAll(program, "127.0.0.1:8080", address)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	root, err := filepath.Abs("..")
@@ -38,10 +50,57 @@ func TestTheREADMEsProgramBuilds(t *testing.T) {
 	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "program"), "-overlay", overlayFile, "./examples/readme")
+	binary := filepath.Join(dir, "program.exe") // as Windows wants it
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "-overlay", overlayFile, "./examples/readme")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, out)
+	}
+
+	cmd = exec.CommandContext(t.Context(), binary)
+	outbox, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for range 100 {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+			break
+		}
+		time.Sleep(50 * time.Millisecond) // another process starts
+	}
+
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, site := &http.Client{Jar: jar}, "http://"+address
+	post := func(path, page string, pairs ...string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", site+path, strings.NewReader(middlewaretest.FillIn(page, pairs...).Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", site)
+		return read(client.Do(r))
+	}
+	page := post("/login", read(client.Get(site+"/")), "username", "ann", "password", "correct-horse-battery")
+	var mail struct{ Code string }
+	if err := json.NewDecoder(outbox).Decode(&mail); err != nil {
+		t.Fatal(err)
+	}
+	page = post("/login/verify", page, "code", mail.Code)
+	if !strings.HasPrefix(page, "/account 200 ") || !strings.Contains(page, "Hello, ann.") {
+		t.Fatal(page)
+	}
+	if page = post("/logout", page); !strings.HasPrefix(page, "/login 200 ") {
+		t.Error(page)
 	}
 }
 
@@ -66,7 +125,7 @@ func TestEveryPieceOfGoInTheDocsIsQuotedFromATest(t *testing.T) {
 	}
 	all, blocks := tests.String(), regexp.MustCompile("(?s)```go\n(.*?)```")
 	found := 0
-	for _, page := range []string{"../docs/api.md", "../docs/pages.md", "../docs/recipes.md"} {
+	for _, page := range []string{"../README.md", "../docs/api.md", "../docs/pages.md", "../docs/recipes.md"} {
 		doc, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

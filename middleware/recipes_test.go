@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"log"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/pquerna/otp/totp"
 	"golang.org/x/crypto/bcrypt"
 	_ "modernc.org/sqlite"
@@ -449,6 +452,28 @@ func Example_administration() {
 	must(err)
 	fmt.Println(len(code) > 16, state.Blocked, len(state.Factors))
 	// Output: true false 0
+}
+
+// Without an Output it is compiled and not run: there is no such database.
+func Example_severalProcesses() {
+	ctx := context.Background()
+	var config challenge.Config
+
+	// import _ "github.com/jackc/pgx/v5/stdlib"; or the driver of MySQL or SQLite: it is yours
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL")) // postgres://shop:password@db.example/shop
+	must(err)
+	store, err := stores.NewSQL(db, stores.Postgres, stores.SQLOptions{})
+	must(err)
+	must(store.CreateSchema(ctx))              // once; stores.Schema prints it for your own migrations
+	go store.CleanEvery(ctx, time.Minute, nil) // removes what has ended
+
+	secret, err := os.ReadFile("/etc/shop/login.key") // head -c 32 /dev/urandom > login.key; chmod 600 login.key
+	must(err)
+	key := challenge.Key{ID: 1}
+	if copy(key.Secret[:], secret) != len(secret) || len(secret) != len(key.Secret) {
+		log.Fatal("login.key has to be 32 bytes")
+	}
+	config.Store, config.Keys = store, []challenge.Key{key} // of challenge.Config; without the key every secret is lost: keep a copy
 }
 
 func Example_exchangeOfKeys() {

@@ -26,7 +26,7 @@ func ExampleFactor() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// factor "passkey": webauthn: RPID "acme.example": it must be acme.test or a domain above it
+	// webauthn: RPID "acme.example": it must be acme.test or a domain above it
 }
 
 func ExampleDescribe() {

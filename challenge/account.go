@@ -101,6 +101,7 @@ func (rec *account) encode() []byte {
 		e.fixed(v.id[:])
 		e.time(v.created)
 		e.time(v.used)
+		e.bool(v.full)
 		encodeBudgets(&e, &v.budgets)
 	}
 	e.uint(uint64(len(rec.auth)))
@@ -138,7 +139,7 @@ func decodeAccount(raw []byte) (account, error) {
 	rec.blocked = d.bool()
 	decodeBudgets(&d, &rec.strange)
 	for range d.count() {
-		v := device{id: d.id(), created: d.time(), used: d.time()}
+		v := device{id: d.id(), created: d.time(), used: d.time(), full: d.bool()}
 		decodeBudgets(&d, &v.budgets)
 		rec.devices = append(rec.devices, v)
 	}

@@ -93,7 +93,7 @@ func (l *Logins) ForgetDevices(ctx context.Context, accountID, actor string) err
 }
 
 // ResetFactors takes every second factor of an account away, ends its logins and forgets its known devices. The person then
-// enrols again at the next login, where the policy asks for a second factor, and is told by mail.
+// enrols again at the next login, where the policy asks for a second factor, whatever grace it gives, and is told by mail.
 func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -117,7 +117,7 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 		return err
 	}
 	// Revoked once more: a login by a factor that was just taken away may have slipped in between.
-	for _, in := range []any{revoke{renew}, forget{}, free{authenticators: true}, drop{}} {
+	for _, in := range []any{revoke{renew}, forget{}, free{authenticators: true}, drop{}, noGrace{}} {
 		if _, err := l.apply(ctx, accountKey(accountID), in); err != nil {
 			return err
 		}

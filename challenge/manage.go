@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sallyport-go/sallyport/audit"
 )
@@ -38,7 +39,9 @@ func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing
 func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing bool) (needs []string) {
 	now := l.now()
 	recent := func(match func(name string) bool) bool {
-		return slices.ContainsFunc(login.Methods, func(m Method) bool { return now.Sub(m.At) < ConfirmedWithin && match(m.Name) })
+		return slices.ContainsFunc(login.Methods, func(m Method) bool {
+			return now.Sub(m.At) < ConfirmedWithin && match(m.Name) && login.Showed(m)
+		})
 	}
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
 	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
@@ -64,6 +67,9 @@ func (l *Logins) changing(ctx context.Context, c Client, s *Session, removing bo
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
 	if err != nil {
 		return nil, subject{}, err
+	}
+	if login.Grace && methods[0] == methodPassword {
+		return nil, subject{}, errors.Join(ErrNotAllowed, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, "", "nothing enrolled, and no way to prove the account's own address")))
 	}
 	if needs := l.changeNeeds(login, sub.account, methods, removing); len(needs) > 0 {
 		reason := "needs " + strings.Join(needs, ", ")
@@ -94,8 +100,8 @@ func (l *Logins) Enrollable() (names []string) {
 	return names
 }
 
-// BeginEnrolment makes a new authenticator, which counts for nothing before its first right answer, and abandons one that
-// was begun before. It returns ErrNotFresh before password and second factor were shown within [ConfirmedWithin], ErrMethod,
+// BeginEnrolment makes a new authenticator, which counts for nothing before its first right answer, and abandons whatever
+// the account had begun before. It returns ErrNotFresh before password and second factor were shown within [ConfirmedWithin], ErrMethod,
 // ErrMalformed for what is no destination, ErrSend, or a *BusyError with Cooldown set.
 func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in EnrolInput) (NewAuthenticator, error) {
 	c = c.in(s)
@@ -137,8 +143,15 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 	}
 	made.waits = l.now().Add(l.durations.Pending)
 	out := NewAuthenticator{Method: in.Method, Name: name, Enrolment: shown, Prompt: Prompt{Method: in.Method}}
-	if _, sends := ability[Deliverer](f); sends { // nothing is kept of what could not be sent
+	if v, sends := ability[Deliverer](f); sends { // nothing is kept of what could not be sent
 		sub.enrolments.list = append(sub.enrolments.list, made)
+		a, err := l.attempt(&sub, f, nil, made.id)
+		if err != nil {
+			return NewAuthenticator{}, err
+		}
+		if channel, _, _ := v.Destination(a); channel == login.channel && channel != "" { // one mailbox is never both factors (I-06)
+			return NewAuthenticator{}, errors.Join(ErrMethod, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, in.Method, "the login came on this channel")))
+		}
 		if out.Prompt, err = l.sendFirst(ctx, login, &sub, &made); err != nil {
 			return NewAuthenticator{}, err
 		}
@@ -146,10 +159,8 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 	dctx, cancel := detached(ctx)
 	defer cancel()
 	err = l.changeEnrolments(dctx, sub.account.ID, func(list []enrolled) ([]enrolled, error) {
-		if login.enrol != nil {
-			list = slices.DeleteFunc(list, func(v enrolled) bool { return v.id == login.enrol.id && !v.waits.IsZero() })
-		}
-		return append(list, made), nil
+		// Whatever else waits is given up, or many begun at once would leave no room.
+		return append(slices.DeleteFunc(list, func(v enrolled) bool { return !v.waits.IsZero() }), made), nil
 	})
 	if err != nil {
 		return NewAuthenticator{}, err
@@ -229,9 +240,9 @@ func (l *Logins) waiting(login *Login, sub *subject) (enrolled, error) {
 }
 
 // Waiting shows again what a login is enrolling, as often as it is asked. ErrNoCode when there is nothing, ErrCodeExpired
-// when it was begun too long ago.
+// when it was begun too long ago, ErrNotFresh as for [Logins.BeginEnrolment]: it shows a secret.
 func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenticator, error) {
-	login, sub, _, err := l.steppingUp(ctx, c, s)
+	login, sub, err := l.changing(ctx, c, s, false)
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
@@ -475,7 +486,8 @@ func cleanName(s string) (string, bool) {
 		return "", false
 	}
 	for _, r := range s {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == '\uFFFD' || r >= 0x80 && r < 0xa0 {
+		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == '\uFFFD' || r >= 0x80 && r < 0xa0 ||
+			unicode.Is(unicode.Bidi_Control, r) || r == '\u200b' || r == '\ufeff' { // nothing that is not seen, and nothing that turns other text around
 			return "", false
 		}
 	}

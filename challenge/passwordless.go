@@ -98,7 +98,8 @@ func (l *Logins) useNonce(ctx context.Context, nonce []byte, end time.Time) erro
 	e.byte(kindUsed)
 	e.byte(recordVersion)
 	e.time(end)
-	switch ok, err := l.store.CompareAndSwap(ctx, "u"+hashed("passwordless", string(nonce)), nil, e, end.Add(usedGrace)); {
+	// Beside the accounts, which all processes share even where each has sessions of its own.
+	switch ok, err := l.accounts.CompareAndSwap(ctx, "u"+hashed("passwordless", string(nonce)), nil, e, end.Add(usedGrace)); {
 	case err != nil:
 		return unavailable("store", err)
 	case !ok:
@@ -209,7 +210,6 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 		return Outcome{}, err
 	}
 	login := l.newLogin(c, a, []Method{{t.method, now}}, s.device, "", now)
-	login.Created = now // which is when the factor was shown: both at once
 	return l.promote(ctx, c, &promotion{slot: in.Slot, pending: pending.Session, account: a, proof: proof, compared: true, record: &s.record, login: login,
 		bind: bind{epoch: t.spend.epoch, device: s.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: t.charged}}}, p.Next)
 }
@@ -245,22 +245,19 @@ func (l *Logins) holder(ctx context.Context, c Client, handle []byte) (subject, 
 	if err != nil {
 		return subject{}, out, err
 	}
-	known := id != ""
-	if !known {
-		id = "unknown:" + out.decoy // so that looking it up costs what looking up a real one does
-	}
-	a, v, why := l.again(ctx, c, id)
-	key := accountKey(id)
-	switch {
-	case errors.Is(why, ErrUnavailable):
-		return subject{}, out, why
-	case !known:
-		a, why, key = Account{}, errors.New("challenge: unknown passkey"), out.decoy
-	case why != nil:
-		if a.ID == "" {
-			a = Account{ID: id, Name: id}
+	// A handle is 64 random bytes: nobody can try many to find out by the time which ones are somebody's.
+	a, v, why, key := Account{}, Verdict{}, errors.New("challenge: unknown passkey"), out.decoy
+	if id != "" {
+		a, v, why = l.again(ctx, c, id)
+		switch key = accountKey(id); {
+		case errors.Is(why, ErrUnavailable):
+			return subject{}, out, why
+		case why != nil:
+			if a.ID == "" {
+				a = Account{ID: id, Name: id}
+			}
+			out.name, key = audit.LoginRefused, out.decoy
 		}
-		out.name, key = audit.LoginRefused, out.decoy
 	}
 	rec, err := l.peek(ctx, key)
 	if err != nil {

@@ -38,7 +38,7 @@ func someAccounts() []account {
 		sends: sends{testStart, window{testStart, 3}, window{testStart, 9}}}
 	return []account{
 		{},
-		{epoch: epoch{1}, blocked: true, strange: b, devices: []device{{deviceID{1}, testStart, testStart, b}, {deviceID{2}, testStart, testStart, budgets{}}},
+		{epoch: epoch{1}, blocked: true, strange: b, devices: []device{{deviceID{1}, testStart, testStart, true, b}, {deviceID{2}, testStart, testStart, false, budgets{}}},
 			auth: []authState{{"a", 99, -1}, {"b", 0, 1 << 40}}, logins: []liveLogin{loginNo(1), loginNo(2), token(3, 1).login}, ending: []string{"x", "y"}},
 	}
 }

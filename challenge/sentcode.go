@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/challenge/texts"
@@ -157,7 +158,7 @@ func siteHost(site string) string {
 // mailAddress accepts one bare address (RFC 5322 addr-spec, at most 254 bytes, RFC 5321 section 4.5.3.1) that cannot end
 // a header line. The domain is lower-cased; the local part belongs to its host.
 func mailAddress(s string) (string, bool) {
-	if s == "" || len(s) > 254 || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 }) {
+	if s == "" || len(s) > 254 || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 || unicode.Is(unicode.Cf, r) }) {
 		return "", false
 	}
 	a, err := mail.ParseAddress(s)
@@ -165,6 +166,9 @@ func mailAddress(s string) (string, bool) {
 		return "", false
 	}
 	at := strings.LastIndexByte(s, '@')
+	if strings.HasPrefix(s[at+1:], "[") { // a host by its number is nobody's mailbox
+		return "", false
+	}
 	return s[:at+1] + strings.ToLower(s[at+1:]), true
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -206,6 +207,12 @@ func (l *Login) MethodNames() []string {
 		names[i] = m.Name
 	}
 	return names
+}
+
+// Showed reports whether one of Methods was shown in this login itself, and is not what a trusted device remembers.
+func (l *Login) Showed(m Method) bool {
+	i := slices.IndexFunc(l.Methods, func(m Method) bool { return m.Name == methodTrusted })
+	return i < 0 || m.At.After(l.Methods[i].At)
 }
 
 // Format shows the public id and the account's id.

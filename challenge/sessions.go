@@ -93,7 +93,7 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 // EndOthers ends every login and pending login of the account but this one, which goes on under a new token.
 func (l *Logins) EndOthers(ctx context.Context, c Client, s *Session) (Outcome, error) {
 	c = c.in(s)
-	login, sub, _, err := l.steppingUp(ctx, c, s)
+	login, sub, _, err := l.living(ctx, c, s)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -145,7 +145,8 @@ func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id stri
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if _, err := l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)}); err != nil {
+	t, err := l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)})
+	if err != nil || len(t.before.devices) == len(t.after.devices) {
 		return err
 	}
 	return l.Record(ctx, event(audit.DeviceForgotten, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", ""))

@@ -70,6 +70,7 @@ type device struct {
 	id      deviceID
 	created time.Time
 	used    time.Time
+	full    bool // a second factor was shown on it: until then only its password guesses are its own
 	budgets budgets
 }
 
@@ -127,6 +128,7 @@ type (
 		remember deviceID // becomes known, or is seen again; zero: neither
 		proof    proofUsed
 		renew    *epoch // enrolment: ends every other login in the same step
+		shown    bool   // a second factor was shown just now: its guesses are given back, too
 		access   bool   // an access token: nobody has shown both factors just now, so no guesses are given back
 	}
 
@@ -177,6 +179,8 @@ type (
 	// grace takes one of the logins that an account may make before it has enrolled.
 	grace struct{ most int } // zero: their number is not limited
 
+	noGrace struct{} // there is none any more, however it is counted
+
 	drop   struct{ auth []string }   // authenticators that are gone; all but the factors' own entries when nil
 	forget struct{ device deviceID } // a known device, or all when zero
 )
@@ -198,6 +202,9 @@ type rules struct {
 	sendDay         int // in sendDayWindow
 	sendUnlimited   bool
 }
+
+// graceOver is more logins without a second factor than any policy allows.
+const graceOver = 1 << 20
 
 // Windows of the send budgets (I-15).
 const (
@@ -316,8 +323,8 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		}
 		rec.logins = append(rec.logins, in.login)
 		if !in.access {
-			rec.success(in.device, now)
-			rec.remember(in.remember, now)
+			rec.success(in.device, in.shown, now)
+			rec.remember(in.remember, in.shown, now)
 		}
 		return rec, nil
 
@@ -328,14 +335,14 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if err := rec.use(in.proof); err != nil {
 			return rec, err
 		}
-		rec.success(in.device, now)
+		rec.success(in.device, true, now)
 		return rec, nil
 
 	case seen:
 		if rec.blocked || in.epoch != rec.epoch {
 			return rec, refusedStale
 		}
-		rec.remember(in.device, now)
+		rec.remember(in.device, false, now)
 		if i := rec.known(in.device, now); i >= 0 {
 			rec.devices[i].created = now
 		}
@@ -354,6 +361,13 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		rec.ending = append(slices.Clone(rec.ending), in.old)
 		if in.renew != nil {
 			rec.endOthers(i, *in.renew)
+		}
+		if in.kind == 0 { // nothing was asked for
+			return rec, nil
+		}
+		if i := rec.known(in.device, now); in.kind == codeGuess && i >= 0 {
+			rec.devices = slices.Clone(rec.devices)
+			rec.devices[i].full = true
 		}
 		bs := rec.budgetsOf(in.device, now)
 		b, _ := r.pick(&bs, in.kind)
@@ -421,10 +435,14 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		return rec, nil
 
 	case grace:
-		if in.most > 0 && rec.grace >= in.most {
+		if in.most > 0 && rec.grace >= in.most || rec.grace >= graceOver {
 			return rec, refusedGrace
 		}
 		rec.grace++
+		return rec, nil
+
+	case noGrace:
+		rec.grace = graceOver
 		return rec, nil
 
 	case drop:
@@ -482,12 +500,18 @@ func (rec *account) knownDevices(now time.Time) []device {
 	return slices.DeleteFunc(slices.Clone(rec.devices), func(d device) bool { return rec.known(d.id, now) < 0 })
 }
 
-// budgetsOf returns a copy of the budgets for a client: a known device's own, or everybody's.
+// budgetsOf returns a copy of the budgets for a client: a known device's own, or everybody's. A device on which nobody has
+// shown a second factor has its own password guesses only, or a stolen password would buy code guesses with each new device.
 func (rec *account) budgetsOf(id deviceID, now time.Time) budgets {
-	if i := rec.known(id, now); i >= 0 {
-		return rec.devices[i].budgets
+	i := rec.known(id, now)
+	if i < 0 {
+		return rec.strange
 	}
-	return rec.strange
+	b := rec.devices[i].budgets
+	if !rec.devices[i].full {
+		b.code, b.sends = rec.strange.code, rec.strange.sends
+	}
+	return b
 }
 
 // setBudgets writes to whom budgetsOf read from: an expired device's guesses are strangers' guesses, or it would have a
@@ -495,28 +519,38 @@ func (rec *account) budgetsOf(id deviceID, now time.Time) budgets {
 func (rec *account) setBudgets(id deviceID, b budgets, now time.Time) {
 	if i := rec.known(id, now); i >= 0 {
 		rec.devices = slices.Clone(rec.devices)
-		rec.devices[i].budgets = b
+		d := &rec.devices[i]
+		if d.full {
+			d.budgets = b
+			return
+		}
+		d.budgets.password = b.password
+		rec.strange.code, rec.strange.sends = b.code, b.sends
 		return
 	}
 	rec.strange = b
 }
 
-// success gives all guesses back to the class of clients that has shown everything.
-func (rec *account) success(id deviceID, now time.Time) {
+// success gives guesses back to the class of clients that has shown everything: those of codes only for a code (I-08).
+func (rec *account) success(id deviceID, code bool, now time.Time) {
 	bs := rec.budgetsOf(id, now)
 	bs.password.reset()
-	bs.code.reset()
+	if code {
+		bs.code.reset()
+	}
 	rec.setBudgets(id, bs, now)
 }
 
-// remember makes a device known after a full login, or notes that it was seen. The one not seen for longest makes room.
-func (rec *account) remember(id deviceID, now time.Time) {
+// remember makes a device known after a full login, or notes that it was seen, and whether a second factor was shown on it.
+// The one not seen for longest makes room.
+func (rec *account) remember(id deviceID, full bool, now time.Time) {
 	if id == (deviceID{}) {
 		return
 	}
 	rec.devices = slices.DeleteFunc(slices.Clone(rec.devices), func(d device) bool { return !now.Before(d.created.Add(deviceLife)) })
 	if i := rec.known(id, now); i >= 0 {
 		rec.devices[i].used = now
+		rec.devices[i].full = rec.devices[i].full || full
 		return
 	}
 	if len(rec.devices) >= maxDevices {
@@ -528,7 +562,7 @@ func (rec *account) remember(id deviceID, now time.Time) {
 		}
 		rec.devices = slices.Delete(rec.devices, oldest, oldest+1)
 	}
-	rec.devices = append(rec.devices, device{id: id, created: now, used: now})
+	rec.devices = append(rec.devices, device{id: id, created: now, used: now, full: full})
 }
 
 // take counts one more, unless limit is reached in the window that is open.

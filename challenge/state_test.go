@@ -141,12 +141,19 @@ func codeWrong() settle         { return settle{kind: codeGuess, wrong: true} }
 func codeBack(auth ...string) settle {
 	return settle{kind: codeGuess, auth: auth}
 }
-func bound(n int, p proofUsed) bind { return bind{epoch: epochOf(1), login: loginNo(n), proof: p} }
+func bound(n int, p proofUsed) bind {
+	return bind{epoch: epochOf(1), login: loginNo(n), proof: p, shown: true}
+}
+
+// boundBy is a login from a device by a password alone, as a policy, a grace or a trusted device allows.
+func boundBy(n int, dev deviceID) bind {
+	return bind{epoch: epochOf(1), login: loginNo(n), device: dev, remember: dev}
+}
 
 // token is the bind of an access token.
 func token(n, parent int) bind {
-	b := bound(n, proofUsed{})
-	b.login.parent, b.access = loginNo(parent).id, true
+	b := bind{epoch: epochOf(1), login: loginNo(n), access: true}
+	b.login.parent = loginNo(parent).id
 	return b
 }
 
@@ -225,6 +232,18 @@ func TestStateMachine(t *testing.T) {
 			func(a account) bool { return a.strange.password.spent == 1 && a.strange.password.wrong == 1 }},
 		{"I-08: success gives all guesses back", also(pw(), pwWrong(), code(), codeWrong(), code(), bound(1, proofUsed{})), observe{}, nil,
 			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 0 }},
+		{"I-08: a login without a code gives the passwords back only", also(pw(), pwWrong(), code(), codeWrong(), code(), boundBy(1, deviceID{})), observe{}, nil,
+			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 2 }},
+		{"I-08: nor does it lift a block of codes", also(threeWrongCodes(), boundBy(1, deviceID{})), code(), refusedBlocked, nil},
+		{"I-11: a device that has shown a password only has no codes of its own", also(threeWrongCodes(), boundBy(1, deviceID{7})),
+			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}, refusedBlocked, nil},
+		{"I-11: what is spent there is spent everywhere", also(boundBy(1, deviceID{7}), spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}), observe{}, nil,
+			func(a account) bool { return a.strange.code.spent == 1 && a.devices[0].budgets.code.spent == 0 }},
+		{"I-11: a code shown on it gives it codes of its own", also(boundBy(1, deviceID{7}),
+			stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", kind: codeGuess, device: deviceID{7}}, threeWrongCodes()),
+			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}, nil,
+			func(a account) bool { return a.strange.code.spent == 3 && a.devices[0].budgets.code.spent == 1 }},
+		{"after a reset there is no grace, however it is counted", also(noGrace{}), grace{}, refusedGrace, nil},
 		{"I-08: success for one request gives all guesses back", also(pw(), pwWrong(), code(), codeWrong(), code(), accept{epoch: epochOf(1)}), observe{}, nil,
 			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 0 }},
 		{"I-08: a step-up by code gives back the codes only", also(bound(1, proofUsed{}), pw(), pwWrong(), code(), codeWrong(), code(), stepped(1, "key-1", "new", proofUsed{})), observe{}, nil,

@@ -19,35 +19,44 @@ type StepUpPrompt struct {
 	Prompt  Prompt
 }
 
-// steppingUp reads what a login may confirm itself by.
-func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, subject, []string, error) {
+// living makes sure of a login that wants to look after its account: it, its account and the policy still stand.
+func (l *Logins) living(ctx context.Context, c Client, s *Session) (*Login, subject, Verdict, error) {
 	login, ok := s.Login()
 	if !ok {
-		return nil, subject{}, nil, ErrEnded
+		return nil, subject{}, Verdict{}, ErrEnded
 	}
 	if login.Access { // it stays as it was made: whoever wants more goes back to the login
-		return nil, subject{}, nil, ErrNotAllowed
+		return nil, subject{}, Verdict{}, ErrNotAllowed
 	}
 	rec, err := l.peek(ctx, accountKey(login.UserID))
 	if err != nil {
-		return nil, subject{}, nil, err
+		return nil, subject{}, Verdict{}, err
 	}
 	if rec.blocked || rec.epoch != login.epoch || rec.find(login.id) < 0 {
-		return nil, subject{}, nil, ErrEnded
+		return nil, subject{}, Verdict{}, ErrEnded
 	}
 	a, v, err := l.again(ctx, c, login.UserID)
 	if err != nil {
 		if errors.Is(err, ErrUnavailable) {
-			return nil, subject{}, nil, err
+			return nil, subject{}, Verdict{}, err
 		}
-		return nil, subject{}, nil, ErrEnded
+		return nil, subject{}, Verdict{}, ErrEnded
 	}
 	sub, err := l.subject(ctx, c, a, rec, login.device, PurposeStepUp, login.channel)
 	if err != nil {
-		return nil, subject{}, nil, err
+		return nil, subject{}, Verdict{}, err
 	}
 	if !v.satisfied(login.Methods, login.SecondFactor) && !(login.Grace && v.Grace.given(l.now())) {
-		return nil, subject{}, nil, ErrEnded
+		return nil, subject{}, Verdict{}, ErrEnded
+	}
+	return login, sub, v, nil
+}
+
+// steppingUp reads what a login may confirm itself by.
+func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, subject, []string, error) {
+	login, sub, v, err := l.living(ctx, c, s)
+	if err != nil {
+		return nil, subject{}, nil, err
 	}
 	methods, disabled, err := l.methods(&sub, v)
 	if err != nil {
@@ -59,6 +68,16 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 			return nil, subject{}, nil, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
 		}
 		methods = []string{methodPassword}
+		if login.Grace { // what it adds must be the owner's, as in a pending login (I-02)
+			sub.purpose = PurposeEnrolProof
+			proofs, err := l.prove(&sub)
+			if err != nil {
+				return nil, subject{}, nil, err
+			}
+			if proofs = slices.DeleteFunc(proofs, func(m string) bool { return m == enrolmentCodeName }); len(proofs) > 0 {
+				methods = proofs
+			}
+		}
 	}
 	return login, sub, methods, nil
 }

@@ -192,7 +192,7 @@ type TrustedDevice struct {
 
 // TrustedDevices lists the trusted devices of the account that s belongs to, the latest used first.
 func (l *Logins) TrustedDevices(ctx context.Context, c Client, s *Session) ([]TrustedDevice, error) {
-	login, sub, _, err := l.steppingUp(ctx, c, s)
+	login, sub, _, err := l.living(ctx, c, s)
 	if err != nil {
 		return nil, err
 	}
@@ -232,10 +232,13 @@ func (l *Logins) Distrust(ctx context.Context, c Client, s *Session, id string) 
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	was := 0
 	err := l.changeEnrolments(ctx, login.UserID, func(list []enrolled) ([]enrolled, error) {
-		return slices.DeleteFunc(list, func(v enrolled) bool { return v.factor == methodTrusted && (id == "" || v.id == id) }), nil
+		left := slices.DeleteFunc(slices.Clone(list), func(v enrolled) bool { return v.factor == methodTrusted && (id == "" || v.id == id) })
+		was = len(list) - len(left)
+		return left, nil
 	})
-	if err != nil {
+	if err != nil || was == 0 {
 		return err
 	}
 	return l.Record(ctx, event(audit.DeviceDistrusted, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", ""))

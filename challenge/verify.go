@@ -42,6 +42,14 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	if p.Methods, disabled, err = l.methods(&s, v); err != nil {
 		return Outcome{}, err
 	}
+	inGrace := len(p.Methods) == 0 && code == nil && v.Grace.given(l.now())
+	if inGrace { // unless an administrator has made a code to enrol with
+		proofs, err := l.prove(&s)
+		if err != nil {
+			return Outcome{}, err
+		}
+		inGrace = !slices.Contains(proofs, enrolmentCodeName)
+	}
 	switch {
 	case len(p.Methods) > 0:
 	case disabled || s.enrolments.any():
@@ -50,7 +58,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 			return Outcome{}, err
 		}
 		return Outcome{}, fmt.Errorf("%w: no usable second factor", ErrNotAllowed)
-	case code == nil && v.Grace.given(l.now()):
+	case inGrace:
 		switch t, err := l.apply(ctx, accountKey(a.ID), grace{v.Grace.Logins}); {
 		case err == nil:
 			return l.within(ctx, c, from, slot, f, &rec, v.Grace, t.after.grace, next)
@@ -375,8 +383,13 @@ func (l *Logins) refusePending(ctx context.Context, c Client, s *Session, a Acco
 		l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", why.Error())))
 }
 
+// newLogin is a login that has just shown methods, with a second factor at fresh, which is then when it begins: what it shows
+// itself is no older than it is. What a trusted device remembers is.
 func (l *Logins) newLogin(c Client, a Account, methods []Method, device deviceID, channel string, fresh time.Time) Login {
-	now := l.now()
+	now := fresh
+	if now.IsZero() {
+		now = l.now()
+	}
 	return Login{UserID: a.ID, Username: a.Name, Language: clip(a.Language, 64), Methods: methods, SecondFactor: !fresh.IsZero(), Fresh: fresh, Created: now, Seen: now,
 		Expires: now.Add(l.durations.Absolute), Addr: c.Addr, UserAgent: clip(c.UserAgent, 512), device: device, channel: channel}
 }
@@ -395,7 +408,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	if p.bind.renew == nil {
 		p.login.epoch = p.bind.epoch
 	}
-	p.bind.login = liveLogin{id: id, end: p.login.Expires}
+	p.bind.login, p.bind.shown = liveLogin{id: id, end: p.login.Expires}, p.compared
 	device := ""
 	if p.slot == Cookie {
 		// Only a token that the account knows already is kept: one that was planted is not adopted.
@@ -531,7 +544,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	if a.posed.state != nil && !a.Now.Before(t.prompt.Expires) {
 		return Proof{}, refused(audit.CredentialRefused, "challenge expired", ErrCodeExpired)
 	}
-	t.charged = charged(f, a)
+	if t.once == nil { // a signature cannot be guessed, and nobody may disable a passkey without the password (I-09)
+		t.charged = charged(f, a)
+	}
 	t.spend.auth = t.charged
 	spent, err := l.apply(ctx, accountKey(s.account.ID), t.spend)
 	now := l.now()

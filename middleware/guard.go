@@ -147,7 +147,7 @@ func (g *Group) decide(v *visit, r *http.Request, d demand, first bool) (answer,
 		}
 		return v.turnAway(answer{problem: freshRequired, maxAge: max(0, d.within), next: g.here(r)}, "not fresh"), false
 	case d.factors != nil && !slices.ContainsFunc(v.login.Methods, func(m challenge.Method) bool {
-		return slices.Contains(d.factors, m.Name) && !m.At.Before(v.login.Created) // not what a trusted device remembers
+		return slices.Contains(d.factors, m.Name) && v.login.Showed(m)
 	}):
 		if v.login.Service || v.login.Access {
 			return v.turnAway(answer{problem: notAllowed}, "a service account or access token cannot show a factor"), false

@@ -594,3 +594,53 @@ func TestI19PasswordlessNeedsAFactorThatCan(t *testing.T) {
 		}
 	}
 }
+
+func TestI09NobodyDisablesAPasskeyWithoutThePassword(t *testing.T) {
+	h, _ := alone(t)
+	forged := newSoftKey(t)
+	forged.id, forged.handle = h.keys["1"].id, h.keys["1"].handle
+	for n := range 120 {
+		if _, err := h.alone(forged.get(t, h.asked(), site, nil, nil)); !errors.Is(err, challenge.ErrRefused) {
+			t.Fatal(err)
+		}
+		if n%3 == 2 {
+			h.Clock.Advance(6 * time.Minute)
+		}
+	}
+	h.Clock.Advance(6 * time.Minute)
+	if _, err := h.alone(h.keys["1"].get(t, h.asked(), site, nil, nil)); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	if n := h.Audit.Count(audit.FactorDisabled); n != 0 {
+		t.Errorf("disabled %d times", n)
+	}
+}
+
+func TestAnAssertionAloneCountsOnceWhereProcessesShareNothingButAccounts(t *testing.T) {
+	shared := &openStore{keys: map[string]bool{}}
+	h, _ := alone(t, func(c *challenge.Config) { shared.Store = &stores.Memory{Clock: c.Clock}; c.Accounts = shared })
+	other := h.another(func(c *challenge.Config) {
+		c.Store = &openStore{Store: &stores.Memory{Clock: c.Clock}, keys: map[string]bool{}}
+	})
+	h.Users.Add(challenge.Account{ID: "3", Name: "carol", Email: "carol@example.com"}, password)
+	h.SetVerdict("3", challenge.Verdict{Factors: []string{"passkey"}})
+	out, err := h.verify(h.password("carol"), h.Outbox.Code("carol@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := h.logins.Enrolling(t.Context(), challenge.Client{}, out.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := newSoftKey(t) // a synced passkey, which counts nothing
+	if _, err = h.verify(out.Session, key.create(t, e.Options, site, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	answer := key.get(t, h.asked(), site, nil, nil)
+	if _, err = h.alone(answer); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = other.Passwordless(t.Context(), challenge.Client{}, new(challenge.Session), challenge.PasswordlessInput{Slot: challenge.Cookie, Code: answer}); !errors.Is(err, challenge.ErrNoCode) {
+		t.Errorf("at the other process: %v", err)
+	}
+}

@@ -1,0 +1,238 @@
+package challenge_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/audit"
+	"github.com/sallyport-go/sallyport/challenge"
+)
+
+// What somebody found who attacked the machine from outside.
+
+func TestI08APasswordBuysNoCodeGuesses(t *testing.T) {
+	o := owned(t)
+	o.SetVerdict("1", challenge.Verdict{NotNeeded: true}) // alice has enrolled apps of her own accord
+	o.Audit.Take()
+	for range 10 { // each time a new device
+		out := o.on("alice", challenge.Client{})
+		for range 3 {
+			if _, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(out.Token), challenge.CodeInput{Method: "totp", Code: "000000"}); err == nil {
+				t.Fatal("in")
+			}
+		}
+	}
+	if n := o.Audit.Count(audit.InvalidCode); n != 3 {
+		t.Errorf("%d compared in 10 logins by the password", n)
+	}
+	out := o.on("alice", challenge.Client{})
+	if _, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(out.Token), challenge.CodeInput{Method: "totp", Code: o.codeOf(tablet, 0)}); !errors.As(err, new(*challenge.BlockedError)) {
+		t.Errorf("I-09: inside the block: %v", err)
+	}
+}
+
+func TestI09APasswordLiftsNoBlockOfCodesOnItsDevice(t *testing.T) {
+	o := owned(t)
+	o.SetVerdict("1", challenge.Verdict{NotNeeded: true})
+	c := challenge.Client{Device: o.on("alice", challenge.Client{}).Device}
+	step := func(token string) error {
+		_, err := o.logins.StepUp(ctx, c, o.open(token), challenge.CodeInput{Method: "totp", Code: "000000"})
+		return err
+	}
+	token := o.on("alice", c).Token
+	for range 3 {
+		_ = step(token)
+	}
+	if err := step(o.on("alice", c).Token); !errors.As(err, new(*challenge.BlockedError)) {
+		t.Errorf("after the password again: %v", err)
+	}
+}
+
+func TestI08ATrustedDeviceBuysNoCodeGuesses(t *testing.T) {
+	o := owned(t)
+	o.Clock.Advance(time.Minute)
+	out := o.on("alice", challenge.Client{})
+	out, err := o.logins.Verify(ctx, challenge.Client{}, o.open(out.Token), challenge.CodeInput{Code: o.codeOf(tablet, 0), Trust: true})
+	if err != nil || out.Trusted == "" {
+		t.Fatal(err)
+	}
+	o.Audit.Take()
+	trusted := out.Trusted
+	for range 10 {
+		in, err := o.logins.Password(ctx, challenge.Client{Trusted: trusted}, new(challenge.Session), challenge.PasswordInput{Slot: challenge.Cookie, Name: "alice", Password: []byte(password)})
+		if errors.As(err, new(*challenge.BlockedError)) {
+			break
+		}
+		if err != nil || in.Trusted == "" {
+			t.Fatal(in.Session, err)
+		}
+		trusted = in.Trusted
+		for range 2 {
+			_, _ = o.logins.StepUp(ctx, challenge.Client{}, o.open(in.Token), challenge.CodeInput{Method: "totp", Code: "000000"})
+		}
+	}
+	if n := o.Audit.Count(audit.InvalidCode); n != 3 {
+		t.Errorf("%d compared", n)
+	}
+}
+
+func TestI14ATrustedDeviceChangesNoFactors(t *testing.T) {
+	o := owned(t)
+	o.Clock.Advance(time.Minute)
+	out := o.on("alice", challenge.Client{})
+	out, err := o.logins.Verify(ctx, challenge.Client{}, o.open(out.Token), challenge.CodeInput{Code: o.codeOf(tablet, 0), Trust: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := challenge.Client{Trusted: out.Trusted}
+	in := o.on("alice", thief)
+	if _, ok := in.Session.Login(); !ok {
+		t.Fatal("the device does not stand in")
+	}
+	for _, removing := range []bool{true, false} {
+		if needs, err := o.logins.ChangeNeeds(ctx, thief, o.open(in.Token), removing); err != nil || len(needs) == 0 || needs[len(needs)-1] == challenge.NeedsFirst {
+			t.Errorf("removing %v: needs %v, %v", removing, needs, err)
+		}
+	}
+	if _, err := o.logins.RenewRecoveryCodes(ctx, thief, o.open(in.Token)); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("%v", err)
+	}
+	if _, err := o.begin(in.Token, challenge.EnrolInput{Method: "totp"}); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestI06AMailboxIsNotEnrolledBesideItself(t *testing.T) {
+	for name, verdict := range map[string]challenge.Verdict{"not needed": {NotNeeded: true}, "in grace": {Factors: []string{"totp", "email"}, Grace: challenge.Grace{Logins: 5}}} {
+		h := build(t)
+		h.Users.Add(challenge.Account{ID: "9", Name: "mallory", Email: "mal@example.com"}, password)
+		h.SetVerdict("9", verdict)
+		out, err := h.logins.Enter(ctx, challenge.Client{}, new(challenge.Session), challenge.Cookie, "9", challenge.FirstFactor{Method: "magic-link", Channel: challenge.ChannelEmail})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := out.Session.Login(); !ok {
+			t.Fatalf("%s: %v", name, out.Session)
+		}
+		sent := len(h.Outbox.Messages())
+		_, err = h.logins.BeginEnrolment(ctx, challenge.Client{}, h.open(out.Token), challenge.EnrolInput{Method: "email", Destination: "mal@example.com"})
+		if !errors.Is(err, challenge.ErrMethod) && !errors.Is(err, challenge.ErrNotAllowed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(h.Outbox.Messages()) != sent {
+			t.Errorf("%s: a code was sent", name)
+		}
+	}
+}
+
+func TestI02InAGraceWhatIsEnrolledMustBeTheOwners(t *testing.T) {
+	h := build(t)
+	h.SetVerdict("5", challenge.Verdict{Factors: []string{"totp", "recovery"}, Grace: challenge.Grace{Logins: 5}})
+	out, err := h.password("erin", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Clock.Advance(time.Second)
+	begin := func() (challenge.NewAuthenticator, error) {
+		return h.logins.BeginEnrolment(ctx, challenge.Client{}, h.open(out.Token), challenge.EnrolInput{Method: "totp"})
+	}
+	if _, err := begin(); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("by the password: %v", err)
+	}
+	if needs, err := h.logins.ChangeNeeds(ctx, challenge.Client{}, h.open(out.Token), false); err != nil || !slices.Contains(needs, challenge.NeedsSecond) {
+		t.Errorf("%v, %v", needs, err)
+	}
+	p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(out.Token), "")
+	if err != nil || p.Prompt.Method != "email" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if out, err = h.logins.StepUp(ctx, challenge.Client{}, h.open(out.Token), challenge.CodeInput{Method: "email", Code: h.Outbox.Code("erin@example.com")}); err != nil {
+		t.Fatal(err)
+	}
+	if login, _ := h.open(out.Token).Login(); !login.Grace {
+		t.Error("it is in grace no more, without what the policy asks for")
+	}
+	made, err := begin()
+	for errors.Is(err, challenge.ErrNotFresh) { // the password, too
+		if out, err = h.logins.ConfirmPassword(ctx, challenge.Client{}, h.open(out.Token), "", []byte(password)); err != nil {
+			t.Fatal(err)
+		}
+		made, err = begin()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = h.logins.ConfirmEnrolment(ctx, challenge.Client{}, h.open(out.Token), h.codeOf(ungrouped(made.Enrolment.Key), 0)); err != nil {
+		t.Fatal(err)
+	}
+	if login, _ := h.open(out.Token).Login(); login.Grace || !login.SecondFactor {
+		t.Errorf("%+v", login)
+	}
+}
+
+func TestI02InAGraceWithoutAnAddressAnAdministratorsCodeIsNeeded(t *testing.T) {
+	h := build(t)
+	h.Users.Add(challenge.Account{ID: "9", Name: "nora"}, password)
+	h.SetVerdict("9", challenge.Verdict{Grace: challenge.Grace{Logins: 5}})
+	out, err := h.password("nora", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.logins.BeginEnrolment(ctx, challenge.Client{}, h.open(out.Token), challenge.EnrolInput{Method: "totp"}); !errors.Is(err, challenge.ErrNotAllowed) {
+		t.Errorf("%v", err)
+	}
+	if _, err := h.logins.EnrolmentCode(ctx, "9", "root"); err != nil {
+		t.Fatal(err)
+	}
+	out, err = h.password("nora", password)
+	if p, ok := out.Session.Pending(); err != nil || !ok || p.Stage != challenge.StageProof {
+		t.Errorf("the code is not asked for: %v, %v", out.Session, err)
+	}
+}
+
+func TestAResetEndsTheGrace(t *testing.T) {
+	h := build(t)
+	h.SetVerdict("5", challenge.Verdict{Factors: []string{"totp"}, Grace: challenge.Grace{Until: h.Clock.Now().Add(24 * time.Hour)}})
+	if out, err := h.password("erin", password); err != nil || !out.Session.Exists() {
+		t.Fatal(err)
+	}
+	if err := h.logins.ResetFactors(ctx, "5", "root"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.password("erin", password)
+	if p, ok := out.Session.Pending(); err != nil || !ok || p.Stage != challenge.StageProof {
+		t.Errorf("%v, %v", out.Session, err)
+	}
+}
+
+func TestManyEnrolmentsBegunLeaveOneWaiting(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	var sessions []*challenge.Session
+	for range 40 {
+		sessions = append(sessions, o.open(token))
+	}
+	for _, s := range sessions {
+		if _, err := o.logins.BeginEnrolment(ctx, challenge.Client{}, s, challenge.EnrolInput{Method: "totp"}); err != nil && !errors.Is(err, challenge.ErrEnded) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := o.logins.RenewRecoveryCodes(ctx, challenge.Client{}, o.open(token)); err != nil {
+		t.Errorf("there is no room left: %v", err)
+	}
+}
+
+func TestI21WhatWasNotThereLeavesNoEvent(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	o.Audit.Take()
+	const none = "00000000000000000000000000000001"
+	if err := errors.Join(o.logins.Distrust(ctx, challenge.Client{}, o.open(token), none), o.logins.ForgetDevice(ctx, challenge.Client{}, o.open(token), none)); err != nil {
+		t.Error(err)
+	}
+	if got := o.Audit.Take(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}

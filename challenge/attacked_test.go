@@ -236,3 +236,18 @@ func TestI21WhatWasNotThereLeavesNoEvent(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestI14TheSecretOfWhatWaitsIsShownToAFreshLoginOnly(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	if _, err := o.begin(token, challenge.EnrolInput{Method: "totp"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.logins.Waiting(ctx, challenge.Client{}, o.open(token)); err != nil {
+		t.Error(err)
+	}
+	o.Clock.Advance(6 * time.Minute)
+	if w, err := o.logins.Waiting(ctx, challenge.Client{}, o.open(token)); !errors.Is(err, challenge.ErrNotFresh) || w.Enrolment.Key != "" {
+		t.Errorf("%v", err)
+	}
+}

@@ -246,6 +246,13 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 	case err != nil:
 		return nil, err
 	}
+	if a, v, err = l.again(ctx, c, a.ID); err != nil { // as after any code (I-16)
+		try.settle(ctx, false)
+		if errors.Is(err, ErrUnavailable) {
+			return nil, err
+		}
+		return nil, l.refuseCode(ctx, c, f.account, err.Error())
+	}
 	now := l.now()
 	login := l.newLogin(c, a, []Method{{methodPassword, now}, {method, now}}, f.device, "", now)
 	if !v.satisfied(login.Methods, true) {

@@ -242,12 +242,15 @@ func (l *Logins) waiting(login *Login, sub *subject) (enrolled, error) {
 // Waiting shows again what a login is enrolling, as often as it is asked. ErrNoCode when there is nothing, ErrCodeExpired
 // when it was begun too long ago, ErrNotFresh as for [Logins.BeginEnrolment]: it shows a secret.
 func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenticator, error) {
-	login, sub, err := l.changing(ctx, c, s, false)
+	login, sub, _, err := l.living(ctx, c, s)
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
 	v, err := l.waiting(login, &sub)
 	if err != nil {
+		return NewAuthenticator{}, err
+	}
+	if _, _, err := l.changing(ctx, c, s, false); err != nil {
 		return NewAuthenticator{}, err
 	}
 	out := NewAuthenticator{Method: v.factor, Name: v.name, Prompt: login.enrol.prompt}

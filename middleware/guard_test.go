@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -186,5 +187,29 @@ func TestAnAPIGuardInsideSessionsRefusesRatherThanMixPrincipals(t *testing.T) {
 	h.ServeHTTP(rec, r)
 	if rec.Code != 503 {
 		t.Error(rec.Code)
+	}
+}
+
+func TestRequireFactorIsContentWithTheFactorThatTheLoginHasJustShown(t *testing.T) {
+	w := found(t, func(c *challenge.Config, _ *Config) {
+		still := c.Clock
+		var read atomicInt
+		c.Clock = func() time.Time { return still().Add(time.Duration(read.Add(1)) * time.Microsecond) } // as clocks do
+	})
+	in := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("in")) })
+	w.mux.Handle("/app-only", w.web.RequireFactor("totp")(in))
+	w.mux.Handle("/api/app-only", w.api.RequireFactor("totp")(in))
+	b := w.browser().login()
+	b.want(b.get("/app-only"), 200, "")
+	w.Clock.Advance(30 * time.Second)
+	_, got, _ := w.call("POST", "/api/login", "", `{"username":"alice","password":"`+password+`"}`, "X-MFA-Code", w.code())
+	token, _ := got["token"].(string)
+	if status, got, _ := w.call("GET", "/api/app-only", token, ""); status != 200 {
+		t.Errorf("bearer: %d %v", status, got)
+	}
+	w.Clock.Advance(30 * time.Second)
+	basic := base64.StdEncoding.EncodeToString([]byte("alice:" + password))
+	if status, got, _ := w.call("GET", "/api/app-only", "", "", "Authorization", "Basic "+basic, "X-MFA-Code", w.code()); status != 200 {
+		t.Errorf("Basic with a code: %d %v", status, got)
 	}
 }

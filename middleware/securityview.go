@@ -171,6 +171,8 @@ func (g *Group) enrolPage(v *visit, _ securityRoute, a answer) answer {
 			a.problem = badRequest
 		}
 		return g.securityOverview(v, g.security[g.paths.Security], a)
+	case errors.Is(err, challenge.ErrNotFresh):
+		return answer{problem: freshRequired, next: path}
 	case err != nil:
 		return g.explain(v, err, elsewhere)
 	}

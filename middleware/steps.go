@@ -217,8 +217,11 @@ func withoutRecovery(p challenge.StepUpPrompt) challenge.StepUpPrompt {
 	return p
 }
 
-// broughtHere reports whether a page of another site made the browser come here.
+// broughtHere reports whether a page of another site made the browser come here, or nobody will see what comes of it.
 func broughtHere(r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		return true
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
 		return r.Method != http.MethodPost

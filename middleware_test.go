@@ -1323,6 +1323,55 @@ func TestTheAuditLinesOfWholeStories_I21(t *testing.T) {
 	}
 }
 
+func TestNoNameIsInAnyAuditLineWithPseudonyms(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	h := found(t, func(c *challenge.Config) {
+		var err error
+		if c.Audit, err = audit.Pseudonyms(key, c.Audit); err != nil {
+			t.Fatal(err)
+		}
+	})
+	h.tell(`
+		alice: POST /login henk good-password -> 401
+		alice: POST /login alice good-password -> 303 /login/verify
+		alice: POST /login/verify wrong -> 401
+		alice: POST /login/verify totp -> 303 /account
+		alice: POST /logout -> 303 /
+		sms fails
+		sam: POST /login sam good-password -> 303 /login/verify
+		sam: POST /login/verify mail:sam -> 303 /account
+		rest: GET /api/me basic=reports:good-password -> 200
+		rest: GET /api/me basic=reports:other -> 401
+		dave: POST /login DAVE wrong -> 401
+	`)
+	if err := h.logins.Block(t.Context(), "4", "Root Admin"); err != nil {
+		t.Fatal(err)
+	}
+	h.Users.Fail(errors.New("table of users is gone"))
+	h.tell(`alice: POST /login alice good-password -> 503`)
+	formats := map[string]audit.Format{}
+	for _, name := range []string{"datadog", "datadog-ids", "ecs", "ocsf", "json"} {
+		formats[name], _ = audit.FormatByName(name)
+	}
+	followed := 0
+	for _, e := range h.Audit.Events() {
+		if e.User == audit.Pseudonym(key, "alice") {
+			followed++
+		}
+		for format, render := range formats {
+			line := strings.ToLower(string(render(nil, e)))
+			for _, name := range []string{"henk", "alice", "sam@", `"sam"`, `"reports"`, "dave", "root admin", "+3160"} {
+				if strings.Contains(line, name) {
+					t.Errorf("%s: %q stands in %s", format, name, line)
+				}
+			}
+		}
+	}
+	if followed < 5 {
+		t.Errorf("%d events of alice can be followed", followed)
+	}
+}
+
 func TestNoSecretIsInAnyAuditLine_I21(t *testing.T) {
 	h := found(t)
 	h.tell(`

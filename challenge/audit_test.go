@@ -283,6 +283,40 @@ func TestI21AStuckSinkHoldsADecisionForASecondAtMost(t *testing.T) {
 	})
 }
 
+func TestI21AuditRequiredDeniesWhatAFullQueueCannotTake(t *testing.T) {
+	for _, drop := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			stuck := &sink{do: func(int) error { <-release; return nil }}
+			queue, err := audit.NewQueue(stuck, audit.QueueOptions{Size: 4, DropWhenFull: drop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := build(t, func(c *challenge.Config) { c.Audit, c.AuditRequired = queue, true })
+			began, n := time.Now(), 0
+			for ; n < 10 && err == nil; n++ {
+				err = h.logins.CheckPassword(context.Background(), challenge.Client{}, "4", []byte(password))
+			}
+			if drop && err != nil {
+				t.Errorf("a queue that drops denied: %v", err)
+			}
+			if !drop && (!errors.Is(err, challenge.ErrUnavailable) || !errors.Is(err, audit.ErrQueueFull) || n == 10) {
+				t.Errorf("I-21: after %d decisions: %v", n, err)
+			}
+			if queue.Dropped() == 0 || time.Since(began) > 2*time.Second {
+				t.Errorf("I-21: %d dropped, after %v", queue.Dropped(), time.Since(began))
+			}
+			if lost := h.logins.LostEvents(); drop != (lost == 0) {
+				t.Errorf("I-21: drop %v, and %d events are counted as lost", drop, lost)
+			}
+			close(release)
+			if err := queue.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // secrets are collected on a walk through everything, and looked for afterwards.
 type secrets struct{ all []string }
 

@@ -98,6 +98,7 @@ const (
 	CredentialRefused Name = "credential refused"
 	CredentialUsed    Name = "credential accepted" // Basic: a request served by itself, without a login
 	AccessGranted     Name = "access"
+	ReportOnly        Name = "report only"          // what runs in trial would have done otherwise; Reason says what
 	StoreFailed       Name = "store failed"         // or users, policy, factor; Reason says which, and whether the request was refused
 	EventsDropped     Name = "audit events dropped" // of a Queue; Reason says how many
 )

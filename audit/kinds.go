@@ -59,6 +59,7 @@ var kinds = [...]kind{
 	{CredentialRefused, allFieldsAgent, ecsAttempt, ocsfLogon, low},
 	{CredentialUsed, allFieldsAgent, ecsAttempt, ocsfLogon, low},
 	{AccessGranted, allFieldsAgent, ecsAccess, ocsfOther, low},
+	{ReportOnly, allFieldsAgent, ecsAccess, ocsfOther, low},
 	{StoreFailed, allFields, ecsStore, ocsfOther, high},
 	{EventsDropped, allFields, ecsStore, ocsfOther, high},
 }

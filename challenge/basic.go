@@ -223,6 +223,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 	if err != nil {
 		return nil, err
 	}
+	l.shadow(c, f, rec, v)
 	sub, err := l.subject(ctx, c, a, rec, f.device, PurposeLogin, "")
 	if err != nil {
 		return nil, err

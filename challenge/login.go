@@ -495,14 +495,19 @@ func (v Verdict) satisfied(methods []Method, second bool) bool {
 	return second && (v.Factors == nil || slices.ContainsFunc(methods, func(m Method) bool { return slices.Contains(v.Factors, m.Name) }))
 }
 
-// verdict asks the policy; a panic in it denies.
-func (l *Logins) verdict(ctx context.Context, a Account, c Client) (v Verdict, err error) {
+// verdict asks the policy in force.
+func (l *Logins) verdict(ctx context.Context, a Account, c Client) (Verdict, error) {
+	return l.judge(ctx, l.policy, a, c)
+}
+
+// judge asks a policy; a panic in it denies.
+func (l *Logins) judge(ctx context.Context, policy Policy, a Account, c Client) (v Verdict, err error) {
 	defer func() {
 		if recover() != nil {
 			err = fmt.Errorf("%w: policy panicked", ErrUnavailable)
 		}
 	}()
-	v, err = l.policy(ctx, a, c)
+	v, err = policy(ctx, a, c)
 	if err != nil {
 		return Verdict{}, unavailable("policy", err)
 	}

@@ -35,8 +35,14 @@ type Config struct {
 	Accounts Store
 	// Keys encrypt secrets and key every hash; the first writes, all read. They may be missing only when every store forgets
 	// everything with its process (stores.Memory).
-	Keys      []Key
-	Factors   []Factor
+	Keys    []Key
+	Factors []Factor
+	// Shadow is a policy that only reports: where a login would have gone another way by it, the audit says so. See [Policy].
+	Shadow Policy
+	// Trials are factors that only report. Each stands beside the factor of the same name in Factors, is shown the answers that
+	// that one has judged, and where it judges otherwise the audit says so: another provider, or other settings. A
+	// trial sends nothing and its verdict counts for nothing. It must keep no record of the answers that it sees.
+	Trials    []Factor
 	Passwords Passwords // nil means Argon2id{}
 	Audit     audit.Recorder
 	// AuditRequired denies what could not be recorded, instead of counting it.
@@ -128,13 +134,17 @@ type Durations struct{ Pending, Idle, Absolute, Code, Trust, Access time.Duratio
 
 // Logins is the machine: it decides who is somebody. It is made by [New] and safe for concurrent use.
 type Logins struct {
-	site      Site
-	users     Users
-	policy    Policy
+	site   Site
+	users  Users
+	policy Policy
+
+	shadowPolicy Policy
+
 	store     Store
 	accounts  Store
 	keys      *Keyring
 	factors   []Factor
+	trials    []Factor
 	passwords Passwords
 	gate      *gate
 	rules     rules
@@ -149,6 +159,7 @@ type Logins struct {
 	shared    bool  // several processes may use Config.Store
 	taker     Taker // Config.Store's own
 	observer  Observer
+	aside     aside
 	verdicts  basicVerdicts
 
 	trustFor        time.Duration
@@ -294,6 +305,22 @@ func New(c Config) (*Logins, error) {
 			}
 		}
 	}
+	trials := map[string]bool{}
+	for _, f := range c.Trials {
+		if f == nil {
+			refuse("Config.Trials holds a nil factor")
+			continue
+		}
+		if name := f.Name(); !names[name] || trials[name] {
+			refuse("Config.Trials: %q is tried beside the one factor of that name in Config.Factors, and only once", name)
+		}
+		trials[f.Name()] = true
+		if v, ok := ability[Checker](f); ok {
+			if err := v.Check(site); err != nil {
+				errs = append(errs, fmt.Errorf("factor in trial %q: %w", f.Name(), err))
+			}
+		}
+	}
 	var alone Factor
 	if c.Passwordless != "" {
 		if i := slices.IndexFunc(c.Factors, func(f Factor) bool { return f != nil && f.Name() == c.Passwordless }); i >= 0 {
@@ -335,7 +362,7 @@ func New(c Config) (*Logins, error) {
 	}
 	l := &Logins{
 		site: site, users: c.Users, policy: c.Policy, store: c.Store, accounts: c.Accounts, keys: keys,
-		factors: slices.Clone(c.Factors), passwords: c.Passwords, gate: newGate(c.HashSlots, c.HashQueue),
+		factors: slices.Clone(c.Factors), trials: slices.Clone(c.Trials), shadowPolicy: c.Shadow, passwords: c.Passwords, gate: newGate(c.HashSlots, c.HashQueue),
 		rules: rules{
 			passwordGuesses: c.PasswordGuesses, codeGuesses: c.CodeGuesses, blockFor: c.BlockFor,
 			sendCooldown: c.ResendAfter, sendShort: c.Sends.PerAccountShort, sendDay: c.Sends.PerAccountDay, sendUnlimited: c.InsecureUnlimitedSends,

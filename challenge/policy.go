@@ -7,6 +7,11 @@ import (
 
 // Policy says for each login who needs a second factor. It is asked after the password was right, again just before
 // promotion, and once a minute while a login lives. An error denies.
+//
+// A stricter policy can be tried first: as Config.Shadow it is asked once for each login with a right first factor, and the
+// audit says for whom what would have become another: "policy: enrolment instead of no second factor". A new kind of factor is
+// tried in the same way: put it in Config.Factors, so that people can enrol it, leave it out of the Factors of the
+// policy's verdicts, so that it counts for nothing, and name it in those of the shadow's.
 type Policy func(ctx context.Context, a Account, c Client) (Verdict, error)
 
 // Verdict is a policy's answer. The zero value is the strict one: a second factor is needed, by any enrolled factor.

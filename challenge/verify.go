@@ -22,6 +22,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	if err != nil {
 		return Outcome{}, err
 	}
+	l.shadow(c, f, rec, v)
 	if v.NotNeeded {
 		data, err := l.leave(ctx, c, from, a.ID)
 		if err != nil {
@@ -573,6 +574,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		}
 	}
 	proof, err := verify(ctx, f, a, answer)
+	if t.confirming == "" && (err == nil || errors.Is(err, ErrWrongCode)) {
+		l.try(s, a, t.method, in.Code, err == nil)
+	}
 	t.notice = clip(a.Info, 2048)
 	switch {
 	case err == nil:

@@ -67,6 +67,9 @@ type Rate struct {
 	Requests int
 	Per      time.Duration
 	Burst    int
+
+	// ReportOnly lets everything through: the limit counts, and what it would have refused stands in the audit.
+	ReportOnly bool
 }
 
 // RateLimit refuses credentials that come too fast, with 429 and Retry-After. It wraps a whole router and lets everything
@@ -107,6 +110,9 @@ func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Ha
 	if err != nil {
 		return nil, err
 	}
+	if rate.ReportOnly {
+		return g.tryLimit(l, name, key), nil
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var buf [64]byte
@@ -118,6 +124,34 @@ func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Ha
 			next.ServeHTTP(w, r)
 		})
 	}, nil
+}
+
+// trialPatience is how long a shared store may take to count for a limit that only reports.
+const trialPatience = 100 * time.Millisecond
+
+// tryLimit counts for a limit and refuses nothing, whatever goes wrong.
+func (g *Group) tryLimit(l *limit, name string, key Key) func(http.Handler) http.Handler {
+	allows := func(r *http.Request) (ok bool) {
+		defer func() {
+			if recover() != nil {
+				g.logger.ErrorContext(r.Context(), "middleware: the key of a limit in trial panicked", "limit", name)
+				ok = true
+			}
+		}()
+		ctx, cancel := context.WithTimeout(r.Context(), trialPatience)
+		defer cancel()
+		var buf [64]byte
+		ok, _ = l.take(ctx, key(buf[:0], &Subject{Request: r, Client: g.addr.resolve(r), core: g.core}))
+		return ok
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !allows(r) {
+				g.logins.ReportOnly(g.client(r), "limit "+name)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 const appLimit = "app " // begins the names of the app's limits, which are then none of ours

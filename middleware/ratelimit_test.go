@@ -212,3 +212,49 @@ func TestARateLimitInFrontOfOtherRequestsCostsNothing(t *testing.T) {
 		t.Error(n, "allocations")
 	}
 }
+
+func TestALimitInTrialRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
+	w := found(t)
+	limit, err := w.web.RateLimitRequests("search", ByClient, Rate{Requests: 2, Per: time.Hour, ReportOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := limit(http.NotFoundHandler())
+	for i := range 5 {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		if rec.Code != 404 || rec.Header().Get("RateLimit-Policy") != "" || rec.Header().Get("Retry-After") != "" {
+			t.Error(i, rec.Code, rec.Header())
+		}
+	}
+	w.web.logins.WaitForReports()
+	n := 0
+	for _, e := range w.Audit.Events() {
+		if e.Name == audit.LimitHit {
+			t.Errorf("a limit in trial was hit: %+v", e)
+		}
+		if e.Name == audit.ReportOnly {
+			n++
+			if e.Reason != "limit search: would have been refused" || e.Client.String() != "192.0.2.1" || e.Outcome != audit.Failure {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d reports of 3", n)
+	}
+
+	// Whatever its key does, the request goes on.
+	limit, err = w.web.RateLimitRequests("odd", func([]byte, *Subject) []byte { panic("no") }, Rate{Requests: 1, Per: time.Hour, ReportOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	limit(http.NotFoundHandler()).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	if rec.Code != 404 {
+		t.Error(rec.Code)
+	}
+	if _, err := w.web.RateLimitRequests("x", ByClient, Rate{ReportOnly: true}); err == nil {
+		t.Error("a trial of no limit was taken")
+	}
+}

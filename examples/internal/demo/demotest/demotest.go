@@ -47,6 +47,8 @@ func Run(t *testing.T, site func(*demo.Demo) (http.Handler, error)) {
 		{"alice looks after the others' accounts, and nobody else does", administration},
 		{"the settings of the command line hold", settings},
 		{"a program exchanges what it has for an access token", accessTokens},
+		{"guessing, in every way", abuse},
+		{"slow clients hold nothing for long", slowClients},
 		{"every answer that programs are told of is given", everyAnswer},
 	} {
 		t.Run(story.name, func(t *testing.T) {

@@ -58,6 +58,11 @@
 // Password guesses, code guesses and messages are counted for each account, and apart from it for each device that the
 // account has used before, so that a stranger cannot lock the owner out. docs/limits.md lists every counter.
 //
+// # What is seen from outside
+//
+// Every decision leaves one event in Config.Audit, with the true reason; the events of one login share the public ids of the
+// pending login and of the login. What takes time is told to Config.Observer. docs/operations.md says what to watch.
+//
 // # Errors
 //
 // Branch with errors.Is and errors.As on the errors of this package. Test [ErrUnavailable] first: it may come joined with

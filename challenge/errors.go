@@ -37,7 +37,8 @@ var (
 	ErrEnded = errors.New("challenge: the login has ended")
 	// ErrSend is a message that could not be delivered by any allowed channel.
 	ErrSend = errors.New("challenge: the code could not be sent")
-	// ErrUnavailable is a store, policy, user table, key, clock or random source in error. Answer 503.
+	// ErrUnavailable is a store, policy, user table, key, clock or random source in error. Answer 503; [Logins.RecordOutage]
+	// leaves the event, which the middleware does by itself.
 	ErrUnavailable = errors.New("challenge: unavailable")
 )
 

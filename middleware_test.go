@@ -1248,7 +1248,7 @@ func (h *town) lines() string {
 
 var requestID = regexp.MustCompile(` (http\.request_id|evt\.pending_id|evt\.login_id)="[^"]*"`)
 
-// The lines of the Mendix module stand here as DESIGN section 8 has them: text, not a rendering. Further events carry more.
+// The lines of the Mendix module stand here as text, not a rendering. Further events carry more.
 func TestTheAuditLinesOfWholeStories_I21(t *testing.T) {
 	const (
 		created   = `evt.category="authentication" evt.name="MFA code created" network.client.ip=127.0.0.1 evt.outcome="success" usr.name="MxAdmin"`
@@ -1402,7 +1402,7 @@ func TestNoSecretIsInAnyAuditLine_I21(t *testing.T) {
 	}
 }
 
-// The house matches its plan: the rules of DESIGN section 2, read from the source.
+// The house matches its plan: who may import what, read from the source.
 
 const module = "github.com/sallyport-go/sallyport"
 

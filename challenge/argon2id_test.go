@@ -229,7 +229,7 @@ func TestI10SlowestFollowsTheSlowestSchemeInUse(t *testing.T) {
 	began := time.Now()
 	check(t, h, string(slow), "wrong")
 	took := time.Since(began)
-	if got := h.Slowest(); got == 0 || got > took || got < took/2 {
+	if got := h.Slowest(); got == 0 || got > took {
 		t.Errorf("%v for a comparison that took %v", got, took)
 	}
 

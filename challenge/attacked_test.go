@@ -1,8 +1,10 @@
 package challenge_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,5 +251,59 @@ func TestI14TheSecretOfWhatWaitsIsShownToAFreshLoginOnly(t *testing.T) {
 	o.Clock.Advance(6 * time.Minute)
 	if w, err := o.logins.Waiting(ctx, challenge.Client{}, o.open(token)); !errors.Is(err, challenge.ErrNotFresh) || w.Enrolment.Key != "" {
 		t.Errorf("%v", err)
+	}
+}
+
+// explosive is a table of users that panics when it is asked.
+type explosive struct {
+	challenge.Users
+	armed atomic.Bool
+	asked chan struct{}
+	went  chan struct{}
+}
+
+func (u *explosive) Find(ctx context.Context, name string) (challenge.Account, error) {
+	if u.armed.Load() {
+		u.asked <- struct{}{}
+		<-u.went
+		panic("users")
+	}
+	return u.Users.Find(ctx, name)
+}
+
+func TestI20APanicInUsersLetsNobodyInAndKeepsNoSlot(t *testing.T) {
+	u := &explosive{asked: make(chan struct{}), went: make(chan struct{})}
+	h := build(t, func(c *challenge.Config) { u.Users, c.Users, c.HashSlots = c.Users, u, 1 })
+	u.armed.Store(true)
+	answers := make(chan error, 2)
+	try := func() {
+		login, err := h.logins.Basic(ctx, challenge.Client{}, challenge.BasicInput{Name: "reports", Password: []byte(password)})
+		if login != nil {
+			t.Errorf("%v is let in", login)
+		}
+		answers <- err
+	}
+	go try()
+	<-u.asked
+	go try()
+	time.Sleep(10 * time.Millisecond) // for the second to wait for the first: if it does not, it is asked for itself
+	go func() {
+		for range u.asked {
+		}
+	}()
+	close(u.went)
+	for range 2 {
+		if err := <-answers; !errors.Is(err, challenge.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	}
+	u.armed.Store(false)
+	for range 3 {
+		if _, err := h.logins.Basic(ctx, challenge.Client{}, challenge.BasicInput{Name: "reports", Password: []byte(password)}); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		if _, err := h.password("alice", password); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
 	}
 }

@@ -132,21 +132,23 @@ func (l *Logins) service(ctx context.Context, c Client, in BasicInput) (firstFac
 		v.mu.Unlock()
 		close(fl.done)
 	}()
-	if fl.err = in.spend(ctx); fl.err != nil {
-		err := fl.err
-		fl.err = ErrRefused // those who wait pay for themselves
+	// What those who wait are told is set when it is known: until then they are refused, whatever happens here.
+	if err := in.spend(ctx); err != nil {
+		fl.err = ErrRefused // they pay for themselves
 		return firstFactor{}, err
 	}
-	fl.first, fl.err = l.checkName(context.WithoutCancel(ctx), c, in.Name, in.Password, byNetwork, machines)
-	if fl.err == nil {
-		fl.err = l.remember(ctx, c, fl.first)
+	f, err := l.checkName(context.WithoutCancel(ctx), c, in.Name, in.Password, byNetwork, machines)
+	if err == nil {
+		err = l.remember(ctx, c, f)
 	}
-	if fl.err != nil {
-		return firstFactor{}, fl.err
+	if err == nil {
+		err = l.Record(ctx, event(audit.CredentialUsed, audit.Success, c, f.account, "basic", ""))
 	}
-	if fl.err = l.Record(ctx, event(audit.CredentialUsed, audit.Success, c, fl.first.account, "basic", "")); fl.err != nil {
-		return firstFactor{}, fl.err
+	if err != nil {
+		fl.err = err
+		return firstFactor{}, err
 	}
+	fl.first, fl.err = f, nil
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := l.now()

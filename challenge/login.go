@@ -199,7 +199,7 @@ type protocolStep struct {
 	do   func(p *promotion, ctx context.Context) error
 }
 
-// promotionSteps are DESIGN's steps 3 to 6, after the guess was spent and the code compared. A new authenticator becomes
+// promotionSteps are what follows after the guess was spent and the code compared. A new authenticator becomes
 // real after the bind only: an enrolment whose pending login was revoked meanwhile leaves nothing behind (I-02).
 var promotionSteps = []protocolStep{
 	{"use up", (*promotion).useUp},

@@ -12,25 +12,22 @@ import (
 type notice struct {
 	kind          string
 	subject, body texts.Key
-	most          int // in 24 hours for each account (I-15)
+	each          bool // of another method is another kind: one change must not hide the next
 }
 
-// changesADay bounds notices of changes, each of which took the password and a second factor: one must not hide the next.
-const changesADay = 10
-
 var (
-	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, changesADay}
-	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, changesADay}
-	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, changesADay}
-	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, 1}
-	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, 1}
-	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, 1}
+	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true}
+	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, true}
+	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true}
+	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, false}
+	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, false}
+	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, false}
 )
 
 // maxNotices bounds the mails under way at once in one process; what comes beyond is not sent, and the audit says so.
 const maxNotices = 64
 
-// notify sends a notice after the answer, at most as many of a kind for each account and day as it says (I-15). What becomes of it never
+// notify sends a notice after the answer, at most one of a kind for each account and day (I-15). What becomes of it never
 // changes a decision.
 func (l *Logins) notify(c Client, a Account, n notice, method string) {
 	l.notifyOf(c, a, n, l.texts.Method(l.texts.Match(a.Language, c.Language), method))
@@ -46,20 +43,25 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 		_ = l.Record(context.Background(), event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": too many at once"))
 		return
 	}
+	kind := n.kind
+	if n.each {
+		kind += " " + method
+	}
 	l.noticesDone.Add(1)
 	at := l.now()
 	go func() {
 		defer l.noticesDone.Done()
 		defer l.noticesUnderWay.Add(-1)
+		defer func() { _ = recover() }() // a store that panics must not end the process for a mail
 		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 		defer cancel()
-		_, until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, n.most, 24 * time.Hour})
+		_, until, err := l.takeQuota(ctx, quota{"notice " + kind, a.ID, 1, 24 * time.Hour})
 		if err != nil {
 			_ = l.Record(ctx, event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": store failed"))
 			return
 		}
 		if !until.IsZero() {
-			return // that is enough for a day
+			return // one a day is enough
 		}
 		lang := l.texts.Match(a.Language, c.Language)
 		address := "–" // in every language

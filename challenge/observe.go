@@ -44,6 +44,10 @@ func (l *Logins) observe(c Config, apart bool) {
 	l.observer = c.Observer
 	l.taker, _ = c.Store.(Taker)
 	l.shared = !volatile(c.Store)
+	if apart && !l.shared && !volatile(c.Accounts) { // budgets stand beside the accounts
+		l.taker, _ = c.Accounts.(Taker)
+		l.shared = true
+	}
 	if c.Observer == nil {
 		return
 	}
@@ -58,19 +62,27 @@ func (l *Logins) observe(c Config, apart bool) {
 
 // find is Users.Find.
 func (l *Logins) find(ctx context.Context, name string) (Account, error) {
-	ctx, end := l.begin(ctx, OpUsers)
-	a, err := l.users.Find(ctx, name)
-	end(failure(err))
-	return a, err
+	return l.lookUp(ctx, l.users.Find, name)
 }
 
 // byID is Users.ByID.
 func (l *Logins) byID(ctx context.Context, id string) (Account, error) {
-	ctx, end := l.begin(ctx, OpUsers)
-	a, err := l.users.ByID(ctx, id)
-	end(failure(err))
-	return a, err
+	return l.lookUp(ctx, l.users.ByID, id)
 }
+
+// lookUp calls Users; a panic in it is a failure.
+func (l *Logins) lookUp(ctx context.Context, call func(context.Context, string) (Account, error), who string) (a Account, err error) {
+	ctx, end := l.begin(ctx, OpUsers)
+	defer func() {
+		if recover() != nil {
+			a, err = Account{}, errPanic
+		}
+		end(failure(err))
+	}()
+	return call(ctx, who)
+}
+
+var errPanic = errors.New("it panicked")
 
 // failure leaves out what is an answer.
 func failure(err error) error {

@@ -164,13 +164,15 @@ func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Acco
 	waited(err)
 	if err != nil {
 		if !errors.As(err, new(*BusyError)) {
-			err = told{unavailable("client", err)}
+			return firstFactor{}, errors.Join(told{unavailable("client", err)}, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "client gone while waiting")))
 		}
 		return firstFactor{}, errors.Join(err, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "too many passwords at once")))
 	}
 	began := time.Now() // not the injected clock: this is about what can be measured from outside
-	f, err := l.checkInGate(ctx, c, key, a, password, known, admit)
-	leave()
+	f, err := func() (firstFactor, error) {
+		defer leave() // also when something panics
+		return l.checkInGate(ctx, c, key, a, password, known, admit)
+	}()
 	if err != nil {
 		l.even(ctx, began)
 	}
@@ -226,7 +228,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 		if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", "blocked")); err != nil {
 			return firstFactor{}, err
 		}
-		if spent.after.known(device, now) >= 0 {
+		if spent.after.known(device, now) >= 0 && !a.Service { // a network is no secret
 			return firstFactor{}, &BlockedError{Password: true, Until: b.until, RetryAfter: b.until.Sub(now)}
 		}
 		return firstFactor{}, ErrRefused

@@ -105,7 +105,7 @@ func (s *subject) usable(f Factor, a *Attempt) (ok, disabled bool) {
 	return len(a.Enrolled) > 0, off
 }
 
-// methods are the allowed factors of an account, preferred first: the verdict's that are enrolled (DESIGN §3). disabled is
+// methods are the allowed factors of an account, preferred first: the verdict's that are enrolled. disabled is
 // true when there would be one, had it not been answered wrongly too often.
 func (l *Logins) methods(s *subject, v Verdict) (names []string, disabled bool, err error) {
 	order := v.Factors
@@ -230,11 +230,11 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	if err != nil {
 		return p, nil, err
 	}
+	var to string
 	if d, ok := ability[Deliverer](f); ok {
-		var to string
 		p.Channel, to, _ = d.Destination(a)
-		p.To = Mask(p.Channel, to)
-		if wait, err = l.payFor(ctx, s, method, p.Channel, countedAs(p.Channel, to), again); err != nil || wait != nil {
+		p.To, to = Mask(p.Channel, to), countedAs(p.Channel, to)
+		if wait, err = l.payFor(ctx, s, method, p.Channel, to, again); err != nil || wait != nil {
 			if wait != nil && err == nil {
 				err = wait
 			}
@@ -254,6 +254,9 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	cancel()
 	p.Info = clip(a.Info, 2048)
 	if err != nil {
+		if p.Channel == ChannelSMS { // what was not sent cannot come back
+			l.countAgain(ctx, to, func(c *pumping) { c.unsend(a.Now) })
+		}
 		if e := l.Record(ctx, event(audit.SendFailed, audit.Failure, s.client, s.account, method, a.report)); e != nil {
 			return p, nil, e
 		}
@@ -292,8 +295,8 @@ func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to str
 			return nil, errors.Join(ErrSend, refused("no messages to "+countryCode(to)))
 		}
 		if beginning, err := l.pumped(ctx, to); err != nil || beginning != "" {
-			if err == nil {
-				err = errors.Join(ErrSend, refused("too few codes entered from "+beginning))
+			if err == nil { // of the number, the audit learns no more than its country
+				err = errors.Join(ErrSend, refused("too few codes entered from "+countryCode(to)))
 			}
 			return nil, err
 		}
@@ -302,7 +305,7 @@ func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to str
 		return wait, refused("budget of " + wait.of + " until " + wait.until.UTC().Format(time.RFC3339))
 	}
 	if err == nil && channel == ChannelSMS && !l.rules.sendUnlimited {
-		err = l.countSend(ctx, s, method, to)
+		err = l.countSend(ctx, method, to)
 	}
 	return nil, err
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/stores"
 )
 
-// This file hammers the protocol of DESIGN §3: promotions and step-ups against every way in which logins end, over a store
+// This file hammers the protocol in login.go: promotions and step-ups against every way in which logins end, over a store
 // that loses answers, fails, and takes requests down between any two of its operations.
 //
 // The property (I-16): when LogoutEverywhere has returned nil, no token that came from work begun before it opens a login,

@@ -18,6 +18,7 @@ const (
 	kindPumping byte = 'P'
 
 	pumpingWindow = time.Hour
+	enteredWait   = 250 * time.Millisecond
 	pumpingRow    = 5 * time.Minute // codes are counted by the time they were sent, in rows of so much
 	pumpingWait   = 5 * time.Minute // a row is looked at when each of its codes has had this long to come back
 )
@@ -47,6 +48,16 @@ func (p *pumping) send(now time.Time) {
 		p.rows = append(p.rows, pumpingCount{opened: at})
 	}
 	p.rows[i].sent++
+}
+
+// unsend takes back what was counted a moment ago and could not be sent.
+func (p *pumping) unsend(at time.Time) {
+	at = at.Truncate(pumpingRow)
+	for i := range p.rows {
+		if r := &p.rows[i]; r.opened.Equal(at) && r.sent > r.right {
+			r.sent--
+		}
+	}
 }
 
 // enter counts a right answer to a code that was sent at a moment.
@@ -102,7 +113,7 @@ func decodePumping(raw []byte) (p pumping, err error) {
 		p.rows = append(p.rows, pumpingCount{d.time(), int(d.uint() & 0xffffff), int(d.uint() & 0xffffff)})
 	}
 	if d.bad || d.s != "" {
-		return pumping{}, fmt.Errorf("%w: pumping: %w", ErrUnavailable, errRecord)
+		return pumping{}, unavailable("pumping", errRecord)
 	}
 	return p, nil
 }
@@ -120,7 +131,7 @@ func (l *Logins) pumped(ctx context.Context, number string) (beginning string, e
 		return "", nil
 	}
 	for _, b := range beginnings(number) {
-		raw, err := l.store.Load(ctx, l.pumpingKey(b))
+		raw, err := l.accounts.Load(ctx, l.pumpingKey(b))
 		if err != nil {
 			return "", unavailable("store", err)
 		}
@@ -135,8 +146,9 @@ func (l *Logins) pumped(ctx context.Context, number string) (beginning string, e
 	return "", nil
 }
 
-// countSend counts a code before it is sent, and raises the alarm, once in a window, for a beginning that is suspected.
-func (l *Logins) countSend(ctx context.Context, s *subject, method, number string) error {
+// countSend counts a code before it is sent, and raises the alarm, once in a window, for a beginning that is suspected. The alarm
+// is about numbers, and names nobody.
+func (l *Logins) countSend(ctx context.Context, method, number string) error {
 	for _, b := range beginnings(number) {
 		now := l.now()
 		var sent, right int
@@ -154,7 +166,7 @@ func (l *Logins) countSend(ctx context.Context, s *subject, method, number strin
 		}
 		if alarm {
 			reason := fmt.Sprintf("numbers %s: %d of %d codes were entered", b, right, sent)
-			if err := l.Record(ctx, event(audit.PumpingSuspected, audit.Failure, s.client, s.account, method, reason)); err != nil {
+			if err := l.Record(ctx, event(audit.PumpingSuspected, audit.Failure, Client{}, Account{}, method, reason)); err != nil {
 				return err
 			}
 		}
@@ -164,15 +176,22 @@ func (l *Logins) countSend(ctx context.Context, s *subject, method, number strin
 
 // countEntered counts a code that came back. Where the store cannot, it counts as one that did not.
 func (l *Logins) countEntered(ctx context.Context, number string, sent time.Time) {
+	l.countAgain(ctx, number, func(p *pumping) { p.enter(sent, l.now()) })
+}
+
+// countAgain corrects what was counted. A login waits for it, so it does not take long.
+func (l *Logins) countAgain(ctx context.Context, number string, change func(*pumping)) {
+	ctx, cancel := context.WithTimeout(ctx, enteredWait)
+	defer cancel()
 	for _, b := range beginnings(number) {
-		_ = l.changePumping(ctx, b, func(p *pumping) { p.enter(sent, l.now()) })
+		_ = l.changePumping(ctx, b, change)
 	}
 }
 
 func (l *Logins) changePumping(ctx context.Context, beginning string, change func(*pumping)) error {
 	key := l.pumpingKey(beginning)
 	for {
-		raw, err := l.store.Load(ctx, key)
+		raw, err := l.accounts.Load(ctx, key)
 		if err != nil {
 			return unavailable("store", err)
 		}
@@ -181,7 +200,7 @@ func (l *Logins) changePumping(ctx context.Context, beginning string, change fun
 			return err
 		}
 		change(&p)
-		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, p.encode(), l.now().Add(pumpingWindow)); {
+		switch ok, err := l.accounts.CompareAndSwap(ctx, key, raw, p.encode(), l.now().Add(pumpingWindow)); {
 		case err != nil:
 			return unavailable("store", err)
 		case ok:

@@ -70,11 +70,25 @@ func TestI15CodesThatNobodyEntersRaiseAnAlarmOnceAnHour(t *testing.T) {
 	h.codeFor(more[0], false)
 	h.codeFor(more[1], false)
 	alarms := h.events(audit.PumpingSuspected)
-	if len(alarms) != 1 || alarms[0].Reason != "numbers +372: 0 of 25 codes were entered" || alarms[0].Outcome != audit.Failure {
+	if len(alarms) != 1 || alarms[0].User != "" || alarms[0].UserID != "" || alarms[0].Reason != "numbers +372: 0 of 25 codes were entered" || alarms[0].Outcome != audit.Failure {
 		t.Errorf("I-15: want one alarm about the country: %+v", alarms)
 	}
 	if h.codeFor(more[2], true) != challenge.ChannelSMS {
 		t.Error("an alarm refuses nobody unless it was asked to")
+	}
+}
+
+func TestI15AnOutageOfTheProviderIsNoPumping(t *testing.T) {
+	h := build(t)
+	h.Outbox.Fail(challenge.ChannelSMS, errors.New("down"))
+	for _, name := range h.phones("+37255", 40, false) {
+		h.codeFor(name, false)
+	}
+	h.Outbox.Fail(challenge.ChannelSMS, nil)
+	h.Clock.Advance(15 * time.Minute)
+	h.codeFor(h.phones("+37256", 1, false)[0], false)
+	if e := h.events(audit.PumpingSuspected); len(e) != 0 {
+		t.Errorf("%+v", e)
 	}
 }
 

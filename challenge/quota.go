@@ -30,7 +30,7 @@ func clientNet(a netip.Addr) string {
 func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time, err error) {
 	key := "q" + hashed(string(l.keys.Hash("quota", q.kind, q.of)))
 	for {
-		raw, err := l.store.Load(ctx, key)
+		raw, err := l.accounts.Load(ctx, key)
 		if err != nil {
 			return 0, time.Time{}, unavailable("store", err)
 		}
@@ -53,7 +53,7 @@ func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time
 		e.byte(recordVersion)
 		e.time(w.opened)
 		e.uint(uint64(w.n))
-		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, e, w.opened.Add(q.every)); {
+		switch ok, err := l.accounts.CompareAndSwap(ctx, key, raw, e, w.opened.Add(q.every)); {
 		case err != nil:
 			return 0, time.Time{}, unavailable("store", err)
 		case ok:

@@ -209,7 +209,8 @@ func (l *Login) MethodNames() []string {
 	return names
 }
 
-// Showed reports whether one of Methods was shown in this login itself, and is not what a trusted device remembers.
+// Showed reports whether a second factor among Methods was shown in this login itself, and is not what a trusted device
+// remembers.
 func (l *Login) Showed(m Method) bool {
 	i := slices.IndexFunc(l.Methods, func(m Method) bool { return m.Name == methodTrusted })
 	return i < 0 || m.At.After(l.Methods[i].At)

@@ -77,6 +77,9 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 	if err != nil || len(raw) != len(recordID{}) {
 		return ErrMalformed
 	}
+	if login.Access && recordID(raw) != login.id { // it looks after nothing but itself
+		return ErrNotAllowed
+	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	t, err := l.apply(ctx, accountKey(login.UserID), logout{recordID(raw)})
@@ -138,6 +141,9 @@ func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id stri
 	login, ok := s.Login()
 	if !ok {
 		return ErrEnded
+	}
+	if login.Access {
+		return ErrNotAllowed
 	}
 	raw, err := hex.DecodeString(id)
 	if err != nil || len(raw) != len(deviceID{}) || deviceID(raw) == (deviceID{}) {

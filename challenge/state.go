@@ -96,7 +96,7 @@ const (
 	codeGuess
 )
 
-// The inputs of step. Each is one line of DESIGN's protocol.
+// The inputs of step. The protocol in login.go applies them.
 type (
 	// observe changes nothing; it brings the record into being, so that an epoch can be read.
 	observe struct{}

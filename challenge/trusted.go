@@ -227,6 +227,9 @@ func (l *Logins) Distrust(ctx context.Context, c Client, s *Session, id string) 
 	if !ok {
 		return ErrEnded
 	}
+	if login.Access {
+		return ErrNotAllowed
+	}
 	if raw, err := hex.DecodeString(id); err != nil || id != "" && len(raw) != len(recordID{}) {
 		return ErrMalformed
 	}

@@ -164,7 +164,7 @@ func (v *visit) tell(a answer) {
 		h.Set("Retry-After", seconds(a.wait))
 	}
 	if a.limit != nil {
-		name, _, _ := strings.Cut(a.limit.policy, ";")
+		name := a.limit.policy[:strings.LastIndexByte(a.limit.policy, '"')+1]
 		h["Ratelimit-Policy"] = []string{a.limit.policy}
 		h["Ratelimit"] = []string{name + ";r=0;t=" + seconds(a.wait)}
 	}

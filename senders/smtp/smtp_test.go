@@ -282,7 +282,7 @@ func TestASlowServerIsLeftAtTheDeadlineWhereverItStalls(t *testing.T) {
 				}
 				start := time.Now()
 				err := sender(t, s, change).Send(ctx, code)
-				if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 3*time.Second {
+				if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 20*time.Second {
 					t.Errorf("%s: error %v after %v", limit, err, time.Since(start))
 				}
 			}

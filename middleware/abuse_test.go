@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-go/sallyport/challenge"
 )
@@ -94,5 +95,34 @@ func TestACodePageSaysWhenNothingWasSent(t *testing.T) {
 	first.get("/login/verify")
 	if strings.Contains(first.page, "No code has been sent") {
 		t.Error("a code was sent here")
+	}
+}
+
+func TestALoginThatIsCoolingDownSaysWhenAndAnEarlierCodeServesItsOwnLogin_I15(t *testing.T) {
+	w := found(t)
+	login := func() map[string]any {
+		status, a, _ := w.call("POST", "/api/login", "", `{"username":"carol","password":"`+password+`"}`)
+		if status != 200 {
+			t.Fatal(status, a)
+		}
+		return a
+	}
+	first := login()
+	w.Clock.Advance(10 * time.Second)
+	second := login()
+	if first["sent_to"] == nil || second["sent_to"] != nil || second["resend_in"] != 20.0 || len(w.Outbox.Messages()) != 1 {
+		t.Errorf("%v, then %v, and %d mails", first, second, len(w.Outbox.Messages()))
+	}
+	code := w.Outbox.Code("carol@example.com")
+	status, a, _ := w.call("POST", "/api/login/verify", second["token"].(string), `{"code":"`+code+`"}`)
+	if status == 200 || a["type"] != "urn:sallyport:problem:code-expired" && a["type"] != "urn:sallyport:problem:no-code" {
+		t.Errorf("I-13: another login's code: %d %v", status, a)
+	}
+	status, _, h := w.call("POST", "/api/login/resend", second["token"].(string), "")
+	if status != 429 || h.Get("Retry-After") != "20" {
+		t.Errorf("%d, Retry-After %q", status, h.Get("Retry-After"))
+	}
+	if status, a, _ := w.call("POST", "/api/login/verify", first["token"].(string), `{"code":"`+code+`"}`); status != 200 {
+		t.Errorf("the login that the code was sent for: %d %v", status, a)
 	}
 }

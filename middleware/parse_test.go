@@ -7,9 +7,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -237,4 +239,30 @@ func TestCredentialsPrintNothing_I21(t *testing.T) {
 			t.Errorf("%s: %s", verb, got)
 		}
 	}
+}
+
+func FuzzRequestIDStandsInALog_I21(f *testing.F) {
+	for _, s := range []string{"req-1", "", "a b", "x\r\nevt.name=forged", strings.Repeat("a", 65), "é", "../..", "a\"b"} {
+		f.Add(s)
+	}
+	w := found(f)
+	h := w.web.AuditLog(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	proxied := &core{logins: w.web.logins, addr: addrResolver{trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, header: headerForwardedFor}}
+	trusting := (&Group{core: proxied}).AuditLog(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	plain := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	f.Fuzz(func(t *testing.T, id string) {
+		for i, h := range []http.Handler{h, trusting} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header[headerRequestID] = []string{id}
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			got := rec.Header().Get(headerRequestID)
+			if !plain.MatchString(got) {
+				t.Fatalf("the id %q became %q", id, got)
+			}
+			if (got == id) != (i == 1 && plain.MatchString(id)) {
+				t.Fatalf("the id %q became %q (from a proxy: %v)", id, got, i == 1)
+			}
+		}
+	})
 }

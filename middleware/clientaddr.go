@@ -34,7 +34,7 @@ type addrResolver struct {
 }
 
 // newAddrResolver returns a resolver that believes header, X-Forwarded-For (the default) or Forwarded, from peers
-// within trusted and from nobody else. It refuses prefixes that are invalid or hold every address there is.
+// within trusted and from nobody else. It refuses prefixes that are invalid or larger than anybody's own network.
 //
 // Every trusted proxy must append to, or overwrite, the chosen header; one that passes it on as it came lets its
 // clients write it.
@@ -56,7 +56,7 @@ func newAddrResolver(trusted []netip.Prefix, header string) (addrResolver, error
 		switch {
 		case !p.IsValid():
 			return addrResolver{}, fmt.Errorf("client address: a trusted proxy prefix is not valid: write it as address/bits, such as 10.0.0.0/8 or 2001:db8::/32")
-		case p.Bits() == 0:
+		case p.Bits() < shortestPrefix(p.Addr()):
 			return addrResolver{}, fmt.Errorf("client address: trusting %v would let every client choose its own address: name the network that your proxies are in, such as 10.0.0.0/8", given)
 		case p.Addr().Is4In6():
 			return addrResolver{}, fmt.Errorf("client address: %v holds IPv4 and IPv6 addresses: write the IPv4 network of your proxies as such, for example 10.0.0.0/8", given)
@@ -64,6 +64,15 @@ func newAddrResolver(trusted []netip.Prefix, header string) (addrResolver, error
 		res.trusted = append(res.trusted, p.Masked())
 	}
 	return res, nil
+}
+
+// shortestPrefix is that of the largest networks anybody has to himself: 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193). Two
+// halves of the Internet are as much as the whole.
+func shortestPrefix(a netip.Addr) int {
+	if a.Is4() {
+		return 8
+	}
+	return 7
 }
 
 // resolve returns the client's address, IPv4-mapped ones as IPv4 and without a zone. It is the zero Addr where the

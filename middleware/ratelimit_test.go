@@ -258,3 +258,47 @@ func TestALimitInTrialRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
 		t.Error("a trial of no limit was taken")
 	}
 }
+
+func TestLimitsAuditAndPagesSpeakOfOneClient_I22(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) {
+		c.LoginRate, c.TrustedProxies, c.ForwardedHeader = 2, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, "Forwarded"
+	})
+	b := w.browser()
+	b.addr = "203.0.113.9:1"
+	send := func(method, target, body string, client string) *http.Response {
+		r := httptest.NewRequest(method, site+target, strings.NewReader(body))
+		r.RequestURI = target
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-For", "198.51.100.66") // the header that was not chosen
+		r.Header.Set("Forwarded", `for=198.51.100.77, for="`+client+`";proto=https`)
+		return b.send(r)
+	}
+	credentials := `{"username":"dave","password":"` + password + `"}`
+	if res := send("POST", "/api/login", credentials, "[2001:db8:5:6::7]:4711"); res.StatusCode != 200 {
+		t.Fatal(res.StatusCode, b.page)
+	}
+	for _, e := range w.Audit.Events() {
+		if e.Client.String() != "2001:db8:5:6::7" {
+			t.Errorf("I-22: %q is from %s", e.Name, e.Client)
+		}
+	}
+	_, token, _ := strings.Cut(b.page, `"token":"`)
+	token, _, _ = strings.Cut(token, `"`)
+	session, err := w.logins.Open(context.Background(), challenge.Bearer, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := w.logins.Sessions(context.Background(), session)
+	if err != nil || len(list) != 1 || list[0].Addr.String() != "2001:db8:5:6::7" {
+		t.Errorf("I-22: the page of logins says %+v %v", list, err)
+	}
+	if res := send("POST", "/api/login", `{"username":"x","password":"y"}`, "[2001:db8:5:6:ffff::1]"); res.StatusCode != 401 {
+		t.Error(res.StatusCode)
+	}
+	if res := send("POST", "/api/login", credentials, "[2001:db8:5:6::8]"); res.StatusCode != 429 {
+		t.Errorf("I-22: the limit counts somebody else: %d", res.StatusCode)
+	}
+	if res := send("POST", "/api/login", `{"username":"x","password":"y"}`, "[2001:db8:5:7::8]"); res.StatusCode != 401 {
+		t.Errorf("I-22: another network: %d", res.StatusCode)
+	}
+}

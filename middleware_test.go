@@ -1478,7 +1478,7 @@ var doors = []struct {
 var budget = map[string][]string{
 	"audit/prommetrics":             {"github.com/prometheus/client_golang"},
 	"audit/otelmetrics":             {"go.opentelemetry.io/otel"},
-	"challenge":                     {"github.com/pquerna/otp", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/text/secure/precis"},
+	"challenge":                     {"github.com/pquerna/otp", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"},
 	"challenge/texts":               {"golang.org/x/text/language"},
 	"challenge/webauthn":            {"github.com/go-webauthn/webauthn"},
 	"middleware":                    {"github.com/alexedwards/scs/v2", "github.com/justinas/nosurf", "golang.org/x/time/rate"},

@@ -3,6 +3,8 @@ package challenge_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -305,5 +307,113 @@ func TestI20APanicInUsersLetsNobodyInAndKeepsNoSlot(t *testing.T) {
 		if _, err := h.password("alice", password); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
+	}
+}
+
+// enrolsMail begins, in a new login from a device that nobody knows, to enrol an address.
+func (o *own) enrolsMail(c challenge.Client, address string) error {
+	o.t.Helper()
+	o.Clock.Advance(31 * time.Second)
+	token := o.by(c, func() string { return o.codeOf(tablet, 0) }).Token
+	_, err := o.logins.BeginEnrolment(ctx, c, o.open(token), challenge.EnrolInput{Method: "email", Destination: address})
+	return err
+}
+
+func TestI15NobodyElsesEnrolmentsUseUpTheCodesOfALogin(t *testing.T) {
+	o := owned(t)
+	sent := 0
+	for i := range 12 {
+		if o.enrolsMail(challenge.Client{Addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})}, "carol@example.com") == nil {
+			sent++
+		}
+	}
+	if sent == 0 || sent == 12 {
+		t.Errorf("%d mails to somebody else", sent)
+	}
+	out, err := o.password("carol", password)
+	if p, ok := out.Session.Pending(); err != nil || !ok || p.Prompt.SentAt.IsZero() {
+		t.Errorf("the owner gets no code: %v, %v", out.Session, err)
+	}
+}
+
+func TestI15ManyDevicesBuyNoMoreMessages(t *testing.T) {
+	o := owned(t)
+	sent := 0
+	for i := range 120 { // an hour, each time from another network and to another address
+		c := challenge.Client{Addr: netip.AddrFrom4([4]byte{10, 1, byte(i), 1})}
+		if o.enrolsMail(c, fmt.Sprintf("m%d@example.com", i)) == nil {
+			sent++
+		}
+	}
+	if sent < 5 || sent > 20 {
+		t.Errorf("%d messages in an hour", sent)
+	}
+}
+
+func TestI15AClientWhoseBudgetIsSpentSpendsNobodyElses(t *testing.T) {
+	o := owned(t, func(c *challenge.Config) { c.Sends.PerClientHour = 1 })
+	c := challenge.Client{Addr: netip.MustParseAddr("10.0.0.1")}
+	if err := o.enrolsMail(c, "m@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	for range 7 {
+		_ = o.enrolsMail(c, "carol@example.com")
+	}
+	o.Clock.Advance(20 * time.Minute)
+	if err := o.enrolsMail(challenge.Client{Addr: netip.MustParseAddr("10.0.0.2")}, "carol@example.com"); err != nil {
+		t.Errorf("nothing was sent to this address: %v", err)
+	}
+}
+
+func TestI15WhereTheNumberHasToWaitTheFallbackIsTaken(t *testing.T) {
+	h := build(t, func(c *challenge.Config) { c.Sends.PerPrefixHour = 1 })
+	h.Users.Add(challenge.Account{ID: "9", Name: "sid", Phone: "+31600000009"}, password)
+	if _, err := h.password("sid", password); err != nil { // the range is that of sam's number, too
+		t.Fatal(err)
+	}
+	out, err := h.password("sam", password)
+	if p, ok := out.Session.Pending(); err != nil || !ok || p.Prompt.Method != "email" || p.Prompt.FellBack != "sms" || p.Prompt.SentAt.IsZero() {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestI15EnrolmentsThatNobodyFinishesRefuseNoLogin(t *testing.T) {
+	o := owned(t, func(c *challenge.Config) { c.Sends.RefusePumped, c.Sends.PumpingSent = true, 4 })
+	sms := func(i int) error {
+		o.Clock.Advance(5 * time.Minute)
+		token := o.by(challenge.Client{}, func() string { return o.codeOf(tablet, 0) }).Token
+		_, err := o.logins.BeginEnrolment(ctx, challenge.Client{}, o.open(token), challenge.EnrolInput{Method: "sms", Destination: fmt.Sprintf("+3161000%04d", i)})
+		return err
+	}
+	refused := false
+	for i := range 10 {
+		refused = sms(i) != nil || refused
+	}
+	if !refused || o.Audit.Count(audit.PumpingSuspected) == 0 {
+		t.Errorf("enrolments: refused %v, %d alarms", refused, o.Audit.Count(audit.PumpingSuspected))
+	}
+	out, err := o.password("sam", password)
+	if p, _ := out.Session.Pending(); err != nil || p.Prompt.Method != "sms" || p.Prompt.SentAt.IsZero() {
+		t.Errorf("a login: %+v, %v", p.Prompt.Method, err)
+	}
+}
+
+func TestI11APasswordAlonePushesNoDeviceOut(t *testing.T) {
+	o := owned(t)
+	o.Clock.Advance(31 * time.Second)
+	device := o.by(challenge.Client{}, func() string { return o.codeOf(tablet, 0) }).Device
+	o.SetVerdict("1", challenge.Verdict{NotNeeded: true})
+	for range 10 {
+		o.Clock.Advance(time.Second)
+		o.on("alice", challenge.Client{})
+	}
+	token := o.on("alice", challenge.Client{}).Token
+	for range 3 {
+		_, _ = o.logins.StepUp(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Method: "totp", Code: "000000"})
+	}
+	c := challenge.Client{Device: device}
+	o.Clock.Advance(31 * time.Second)
+	if _, err := o.logins.StepUp(ctx, c, o.open(o.on("alice", c).Token), challenge.CodeInput{Method: "totp", Code: o.codeOf(tablet, 0)}); err != nil {
+		t.Errorf("the owner on her own device: %v", err)
 	}
 }

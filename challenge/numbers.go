@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // This file is about where messages may go, and what counts as one destination.
@@ -64,7 +66,7 @@ func countedAs(channel, to string) string {
 			return n
 		}
 	case ChannelEmail:
-		to = strings.ToLower(to)
+		to = strings.ToLower(norm.NFKC.String(to)) // full-width letters are the same to many hosts
 		if at := strings.LastIndexByte(to, '@'); at > 0 {
 			if plus := strings.IndexByte(to[:at], '+'); plus > 0 { // user+tag@host (RFC 5233)
 				return to[:plus] + to[at:]

@@ -196,6 +196,8 @@ func (l *Logins) ask(ctx context.Context, s *subject, allowed []string, method s
 			return p, nil
 		case errors.Is(err, ErrUnavailable):
 			return Prompt{}, err
+		case wait != nil && wait.other && i+1 < len(order) && (last.Method != method || last.mac == nil): // somebody else may have spent it
+			continue
 		case wait != nil: // a budget is spent; what was sent before in this login stays good
 			if last.Method == method && last.mac != nil {
 				last.ResendAt = wait.until
@@ -214,6 +216,7 @@ func (l *Logins) ask(ctx context.Context, s *subject, allowed []string, method s
 type waitError struct {
 	until time.Time
 	of    string // whose budget it is
+	other bool   // it is about where this message would go: another channel may be open
 }
 
 func (*waitError) Error() string { return "challenge: the next code has to wait" }
@@ -255,7 +258,7 @@ func (l *Logins) askOne(ctx context.Context, s *subject, method string, again bo
 	p.Info = clip(a.Info, 2048)
 	if err != nil {
 		if p.Channel == ChannelSMS { // what was not sent cannot come back
-			l.countAgain(ctx, to, func(c *pumping) { c.unsend(a.Now) })
+			l.countAgain(ctx, to, s.purpose, func(c *pumping) { c.unsend(a.Now) })
 		}
 		if e := l.Record(ctx, event(audit.SendFailed, audit.Failure, s.client, s.account, method, a.report)); e != nil {
 			return p, nil, e
@@ -294,7 +297,7 @@ func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to str
 		if !l.sends.mayGo(to) {
 			return nil, errors.Join(ErrSend, refused("no messages to "+countryCode(to)))
 		}
-		if beginning, err := l.pumped(ctx, to); err != nil || beginning != "" {
+		if beginning, err := l.pumped(ctx, method, to, s.purpose); err != nil || beginning != "" {
 			if err == nil { // of the number, the audit learns no more than its country
 				err = errors.Join(ErrSend, refused("too few codes entered from "+countryCode(to)))
 			}
@@ -305,7 +308,7 @@ func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to str
 		return wait, refused("budget of " + wait.of + " until " + wait.until.UTC().Format(time.RFC3339))
 	}
 	if err == nil && channel == ChannelSMS && !l.rules.sendUnlimited {
-		err = l.countSend(ctx, method, to)
+		err = l.countSend(ctx, method, to, s.purpose, 1)
 	}
 	return nil, err
 }
@@ -315,26 +318,28 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	if l.rules.sendUnlimited {
 		return nil, nil
 	}
-	now := l.now()
-	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: s.device, again: again})
-	b := t.after.budgetsOf(s.device, now).sends
+	now, device, destination := l.now(), s.device, "to"
+	if s.purpose == PurposeEnrol { // to whatever somebody typed in: it must neither spend what logins need nor begin anew on each device
+		device, destination = deviceID{}, "new"
+	}
+	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: device, again: again})
+	b := t.after.budgetsOf(device, now).sends
 	switch {
 	case errors.Is(err, refusedCooldown):
-		return &waitError{b.last.Add(l.rules.sendCooldown), "the account, cooldown"}, nil
+		return &waitError{until: b.last.Add(l.rules.sendCooldown), of: "the account, cooldown"}, nil
 	case errors.Is(err, refusedSends) && b.day.n >= l.rules.sendDay && now.Before(b.day.opened.Add(sendDayWindow)):
-		return &waitError{b.day.opened.Add(sendDayWindow), "the account"}, nil
+		return &waitError{until: b.day.opened.Add(sendDayWindow), of: "the account"}, nil
 	case errors.Is(err, refusedSends):
-		return &waitError{b.short.opened.Add(sendShortWindow), "the account"}, nil
+		return &waitError{until: b.short.opened.Add(sendShortWindow), of: "the account"}, nil
 	case err != nil:
 		return nil, err
 	}
-	quotas := []quota{
-		{"to", channel + ":" + to, l.sends.PerAccountShort, sendShortWindow},
-		{"to-day", channel + ":" + to, l.sends.PerAccountDay, sendDayWindow},
-	}
-	if s.client.Addr.IsValid() {
+	var quotas []quota
+	if s.client.Addr.IsValid() { // first, so that a client whose own is spent spends nobody else's
 		quotas = append(quotas, quota{"client", clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour})
 	}
+	quotas = append(quotas, quota{destination, channel + ":" + to, l.sends.PerAccountShort, sendShortWindow},
+		quota{destination + "-day", channel + ":" + to, l.sends.PerAccountDay, sendDayWindow})
 	if channel == ChannelSMS {
 		quotas = append(quotas, quota{"prefix", numberRange(to), l.sends.PerPrefixHour, time.Hour})
 	}
@@ -345,7 +350,7 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 			return nil, err
 		}
 		if !until.IsZero() {
-			return &waitError{until, quotaOwner[q.kind]}, nil
+			return &waitError{until, quotaOwner[q.kind], q.kind != "client"}, nil
 		}
 		if q.kind == "global" && n == l.sends.alarmAt() { // one message of a window is this one
 			reason := fmt.Sprintf("%d of %d messages of an hour are spent", n, q.most)
@@ -358,7 +363,7 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 }
 
 // quotaOwner names, for the audit, whose budget is spent.
-var quotaOwner = map[string]string{"to": "the destination", "to-day": "the destination", "client": "the client", "prefix": "the range of numbers", "global": "everybody"}
+var quotaOwner = map[string]string{"to": "the destination", "to-day": "the destination", "new": "the destination", "new-day": "the destination", "client": "the client", "prefix": "the range of numbers", "global": "everybody"}
 
 // alarmAt is the message of an hour with which the alarm about the budget of all is due.
 func (s SendLimits) alarmAt() int { return max(1, (s.GlobalHour*s.AlarmPercent+99)/100) }

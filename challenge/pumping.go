@@ -39,7 +39,7 @@ func (p *pumping) drop(now time.Time) {
 	p.rows = slices.DeleteFunc(p.rows, func(r pumpingCount) bool { return !now.Before(r.opened.Add(pumpingWindow)) })
 }
 
-func (p *pumping) send(now time.Time) {
+func (p *pumping) send(now time.Time, n int) {
 	p.drop(now)
 	at := now.Truncate(pumpingRow)
 	i := slices.IndexFunc(p.rows, func(r pumpingCount) bool { return r.opened.Equal(at) })
@@ -47,7 +47,7 @@ func (p *pumping) send(now time.Time) {
 		i = len(p.rows)
 		p.rows = append(p.rows, pumpingCount{opened: at})
 	}
-	p.rows[i].sent++
+	p.rows[i].sent += n
 }
 
 // unsend takes back what was counted a moment ago and could not be sent.
@@ -121,17 +121,24 @@ func decodePumping(raw []byte) (p pumping, err error) {
 // beginnings are what a number is counted by.
 func beginnings(number string) []string { return []string{numberRange(number), countryCode(number)} }
 
-func (l *Logins) pumpingKey(beginning string) string {
-	return "p" + hashed(string(l.keys.Hash("pumping", beginning)))
+// pumpingKey is where a beginning is counted: codes to numbers that somebody typed in apart from those of logins, or whoever
+// has an account could have a whole country refused.
+func (l *Logins) pumpingKey(beginning string, p Purpose) string {
+	kind := "pumping"
+	if p == PurposeEnrol {
+		kind = "pumping by enrolment"
+	}
+	return "p" + hashed(string(l.keys.Hash(kind, beginning)))
 }
 
-// pumped says which beginning of a number has too few right codes and is to be refused; empty means none.
-func (l *Logins) pumped(ctx context.Context, number string) (beginning string, err error) {
+// pumped says which beginning of a number has too few right codes and is to be refused; empty means none. It raises the alarm,
+// as nothing more is counted for what is refused.
+func (l *Logins) pumped(ctx context.Context, method, number string, purpose Purpose) (beginning string, err error) {
 	if !l.sends.RefusePumped {
 		return "", nil
 	}
 	for _, b := range beginnings(number) {
-		raw, err := l.accounts.Load(ctx, l.pumpingKey(b))
+		raw, err := l.accounts.Load(ctx, l.pumpingKey(b, purpose))
 		if err != nil {
 			return "", unavailable("store", err)
 		}
@@ -139,27 +146,30 @@ func (l *Logins) pumped(ctx context.Context, number string) (beginning string, e
 		if err != nil {
 			return "", err
 		}
-		if l.sends.suspected(p.share(l.now())) {
-			return b, nil
+		if sent, right := p.share(l.now()); l.sends.suspected(sent, right) {
+			if l.now().Before(p.alarmed.Add(pumpingWindow)) {
+				return b, nil
+			}
+			return b, l.countSend(ctx, method, number, purpose, 0)
 		}
 	}
 	return "", nil
 }
 
-// countSend counts a code before it is sent, and raises the alarm, once in a window, for a beginning that is suspected. The alarm
+// countSend counts n codes before they are sent, and raises the alarm, once in a window, for a beginning that is suspected. The alarm
 // is about numbers, and names nobody.
-func (l *Logins) countSend(ctx context.Context, method, number string) error {
+func (l *Logins) countSend(ctx context.Context, method, number string, purpose Purpose, n int) error {
 	for _, b := range beginnings(number) {
 		now := l.now()
 		var sent, right int
 		var alarm bool
-		err := l.changePumping(ctx, b, func(p *pumping) {
+		err := l.changePumping(ctx, l.pumpingKey(b, purpose), func(p *pumping) {
 			sent, right = p.share(now)
 			alarm = l.sends.suspected(sent, right) && !now.Before(p.alarmed.Add(pumpingWindow))
 			if alarm {
 				p.alarmed = now
 			}
-			p.send(now)
+			p.send(now, n)
 		})
 		if err != nil {
 			return err
@@ -175,21 +185,20 @@ func (l *Logins) countSend(ctx context.Context, method, number string) error {
 }
 
 // countEntered counts a code that came back. Where the store cannot, it counts as one that did not.
-func (l *Logins) countEntered(ctx context.Context, number string, sent time.Time) {
-	l.countAgain(ctx, number, func(p *pumping) { p.enter(sent, l.now()) })
+func (l *Logins) countEntered(ctx context.Context, number string, purpose Purpose, sent time.Time) {
+	l.countAgain(ctx, number, purpose, func(p *pumping) { p.enter(sent, l.now()) })
 }
 
 // countAgain corrects what was counted. A login waits for it, so it does not take long.
-func (l *Logins) countAgain(ctx context.Context, number string, change func(*pumping)) {
+func (l *Logins) countAgain(ctx context.Context, number string, purpose Purpose, change func(*pumping)) {
 	ctx, cancel := context.WithTimeout(ctx, enteredWait)
 	defer cancel()
 	for _, b := range beginnings(number) {
-		_ = l.changePumping(ctx, b, change)
+		_ = l.changePumping(ctx, l.pumpingKey(b, purpose), change)
 	}
 }
 
-func (l *Logins) changePumping(ctx context.Context, beginning string, change func(*pumping)) error {
-	key := l.pumpingKey(beginning)
+func (l *Logins) changePumping(ctx context.Context, key string, change func(*pumping)) error {
 	for {
 		raw, err := l.accounts.Load(ctx, key)
 		if err != nil {

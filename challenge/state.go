@@ -554,11 +554,14 @@ func (rec *account) remember(id deviceID, full bool, now time.Time) {
 		return
 	}
 	if len(rec.devices) >= maxDevices {
-		oldest := 0
+		oldest := -1
 		for i, d := range rec.devices {
-			if d.used.Before(rec.devices[oldest].used) {
+			if (full || !d.full) && (oldest < 0 || d.used.Before(rec.devices[oldest].used)) {
 				oldest = i
 			}
+		}
+		if oldest < 0 { // a password alone pushes no device out on which more was shown
+			return
 		}
 		rec.devices = slices.Delete(rec.devices, oldest, oldest+1)
 	}

@@ -587,7 +587,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		}
 		if d, ok := ability[Deliverer](f); ok && !l.rules.sendUnlimited {
 			if channel, to, ok := d.Destination(a); ok && channel == ChannelSMS {
-				l.countEntered(ctx, countedAs(channel, to), t.prompt.SentAt)
+				l.countEntered(ctx, countedAs(channel, to), t.subject.purpose, t.prompt.SentAt)
 			}
 		}
 		return proof, nil

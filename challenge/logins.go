@@ -374,6 +374,7 @@ func New(c Config) (*Logins, error) {
 	l.notices, l.trustFor, l.alone = c.Notices, c.TrustDevices, alone
 	l.observe(c, apart)
 	l.recorder.calls = make(chan struct{}, maxCalls)
+	l.recorder.strangers = make(chan struct{}, maxCalls/4)
 	l.recorder.to, l.recorder.required = c.Audit, c.AuditRequired
 	l.verdicts = basicVerdicts{key: make([]byte, 32), known: map[basicKey]basicVerdict{}, flight: map[basicKey]*flight{}}
 	if err := l.fill(l.verdicts.key); err != nil {
@@ -463,8 +464,10 @@ type recorder struct {
 	to       audit.Recorder
 	required bool
 	calls    chan struct{} // one place for each call that the sink has not answered
-	slow     atomic.Bool   // the last answer took too long: until one comes, nothing waits for it as long again
-	lost     atomic.Uint64
+	// strangers are the places for what somebody has shown who is nobody.
+	strangers chan struct{}
+	slow      atomic.Bool // the last answer took too long: until one comes, nothing waits for it as long again
+	lost      atomic.Uint64
 }
 
 const (
@@ -475,24 +478,44 @@ const (
 
 // Record writes one event. Its error is nil unless AuditRequired is set and the event may be lost.
 func (l *Logins) Record(ctx context.Context, e audit.Event) error {
+	return l.record(ctx, e, func() {})
+}
+
+// record calls done when the sink has answered, which may be later.
+func (l *Logins) record(ctx context.Context, e audit.Event, done func()) error {
 	if e.Time.IsZero() {
 		e.Time = l.now()
 	}
-	err := l.recorder.record(ctx, e)
+	return l.recorder.result(l.recorder.record(ctx, e, done))
+}
+
+// result counts what may be lost.
+func (r *recorder) result(err error) error {
 	if err == nil {
 		return nil
 	}
-	l.recorder.lost.Add(1)
-	if l.recorder.required {
+	r.lost.Add(1)
+	if r.required {
 		return told{unavailable("audit", err)}
 	}
 	return nil
 }
 
+// RecordRefusal is Record for the refusal of what somebody has shown who is nobody, which needs no account and no guess: it
+// takes at most a quarter of the places of a slow sink, so that a flood of such events loses its own and no decision's.
+func (l *Logins) RecordRefusal(ctx context.Context, e audit.Event) error {
+	select {
+	case l.recorder.strangers <- struct{}{}:
+		return l.record(ctx, e, func() { <-l.recorder.strangers })
+	default:
+		return l.recorder.result(errors.New("too many refusals at once"))
+	}
+}
+
 // LostEvents counts the events that the sink did not take. Watch it.
 func (l *Logins) LostEvents() uint64 { return l.recorder.lost.Load() }
 
-func (r *recorder) record(ctx context.Context, e audit.Event) error {
+func (r *recorder) record(ctx context.Context, e audit.Event, answered func()) error {
 	wait := recordTimeout
 	if r.slow.Load() {
 		wait = slowTimeout
@@ -503,6 +526,7 @@ func (r *recorder) record(ctx context.Context, e audit.Event) error {
 	case r.calls <- struct{}{}:
 	case <-ctx.Done():
 		r.slow.Store(true)
+		answered()
 		return errors.New("sink is stuck")
 	}
 	done := make(chan error, 1)
@@ -512,6 +536,7 @@ func (r *recorder) record(ctx context.Context, e audit.Event) error {
 				done <- errors.New("sink panicked")
 			}
 			<-r.calls
+			answered()
 		}()
 		err := r.to.Record(ctx, e)
 		r.slow.Store(false)

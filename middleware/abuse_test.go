@@ -1,12 +1,16 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/audit"
 	"github.com/sallyport-go/sallyport/challenge"
 )
 
@@ -124,5 +128,43 @@ func TestALoginThatIsCoolingDownSaysWhenAndAnEarlierCodeServesItsOwnLogin_I15(t 
 	}
 	if status, a, _ := w.call("POST", "/api/login/verify", first["token"].(string), `{"code":"`+code+`"}`); status != 200 {
 		t.Errorf("the login that the code was sent for: %d %v", status, a)
+	}
+}
+
+// slowSink takes its time over every event.
+type slowSink struct {
+	release chan struct{}
+	mu      sync.Mutex
+	names   []audit.Name
+}
+
+func (s *slowSink) Record(_ context.Context, e audit.Event) error {
+	if e.Name == audit.CredentialRefused {
+		<-s.release
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names = append(s.names, e.Name)
+	return nil
+}
+
+func TestI21AFloodOfNobodysCredentialsLosesNoLogin(t *testing.T) {
+	sink := &slowSink{release: make(chan struct{})}
+	w := found(t, func(c *challenge.Config, _ *Config) { c.Audit, c.AuditRequired = sink, true })
+	var flood sync.WaitGroup
+	for range 300 {
+		flood.Go(func() { w.call("GET", "/api/me", "junk", "") })
+	}
+	defer flood.Wait()
+	defer close(sink.release)
+	b := w.browser()
+	b.get("/login")
+	b.want(b.post("/login", "username", "alice", "password", password), 303, "/login/verify")
+	b.get("/login/verify")
+	b.want(b.post("/login/verify", "code", b.code()), 303, "/account")
+	sink.mu.Lock()
+	defer sink.mu.Unlock()
+	if !slices.Contains(sink.names, audit.LoginWithMFA) {
+		t.Errorf("%v", sink.names)
 	}
 }

@@ -262,7 +262,7 @@ func (v *visit) report(a answer, name audit.Name, reason string) answer {
 	if v.login != nil {
 		e.User, e.UserID, e.LoginID = v.login.Username, v.login.UserID, v.login.ID
 	}
-	if err := v.core.logins.Record(v.parent, e); err != nil {
+	if err := v.core.logins.RecordRefusal(v.parent, e); err != nil {
 		return v.outage(err)
 	}
 	return a

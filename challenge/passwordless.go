@@ -174,6 +174,7 @@ func (l *Logins) Passwordless(ctx context.Context, c Client, from *Session, in P
 		}
 		return Outcome{}, l.refuse(ctx, c, s.account, err.Error())
 	}
+	l.shadowAlone(c, a, method)
 	out, err := l.enterAlone(ctx, c, from, in, &try, a, proof)
 	if err != nil {
 		try.settle(ctx, errors.Is(err, ErrReplayed))

@@ -96,6 +96,20 @@ func (l *Logins) shadow(c Client, f firstFactor, rec account, v Verdict) {
 	})
 }
 
+// shadowAlone is shadow for an answer that counts as both factors and that the policy in force is content with.
+func (l *Logins) shadowAlone(c Client, a Account, method string) {
+	if l.shadowPolicy == nil {
+		return
+	}
+	l.report(c, a, method, "policy", func(ctx context.Context) (string, bool, error) {
+		would, err := l.judge(ctx, l.shadowPolicy, a, c)
+		if err != nil || would.NotNeeded || would.allows(method) {
+			return "", false, err
+		}
+		return "no way in by this alone", true, nil
+	})
+}
+
 // outlook says in a few words what follows from a verdict. It goes the way of afterFirst and does nothing.
 func (l *Logins) outlook(ctx context.Context, c Client, f firstFactor, rec account, v Verdict) (words string, refused bool, err error) {
 	if v.NotNeeded {

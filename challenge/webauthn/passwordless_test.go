@@ -644,3 +644,33 @@ func TestAnAssertionAloneCountsOnceWhereProcessesShareNothingButAccounts(t *test
 		t.Errorf("at the other process: %v", err)
 	}
 }
+
+func TestAPolicyInTrialSaysWhomAPasskeyAloneWouldNotLetIn(t *testing.T) {
+	factors := []string{"totp"}
+	h, _ := alone(t, func(c *challenge.Config) {
+		c.Shadow = func(context.Context, challenge.Account, challenge.Client) (challenge.Verdict, error) {
+			return challenge.Verdict{Factors: factors}, nil
+		}
+	})
+	for _, want := range []int{1, 0} {
+		h.logins.WaitForReports()
+		h.Audit.Take()
+		if _, err := h.alone(h.keys["1"].get(t, h.asked(), site, nil, nil)); err != nil {
+			t.Fatalf("a shadow changed the login: %v", err)
+		}
+		h.logins.WaitForReports()
+		n := 0
+		for _, e := range h.Audit.Events() {
+			if e.Name == audit.ReportOnly {
+				n++
+				if e.Reason != "policy: no way in by this alone" || e.User != "alice" || e.Method != "passkey" {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+		if n != want {
+			t.Errorf("%d reports, want %d", n, want)
+		}
+		factors = []string{"totp", "passkey"}
+	}
+}

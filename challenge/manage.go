@@ -174,7 +174,7 @@ func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in En
 
 // sendFirst sends the code that a new authenticator is confirmed by.
 func (l *Logins) sendFirst(ctx context.Context, login *Login, sub *subject, v *enrolled) (Prompt, error) {
-	if err := l.codeBlock(ctx, sub.client, sub.account, sub.record.budgetsOf(login.device, l.now()).code); err != nil {
+	if err := l.codeBlock(ctx, sub.client, sub.account, sub.record, login.device); err != nil {
 		return Prompt{}, err // it could not be entered (I-15)
 	}
 	p, wait, err := l.askOne(ctx, sub, v.factor, false, v.id)

@@ -225,7 +225,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 			}
 			return firstFactor{}, &BusyError{RetryAfter: time.Second}
 		}
-		if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", "blocked")); err != nil {
+		if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", spent.after.whose("blocked", device, now))); err != nil {
 			return firstFactor{}, err
 		}
 		if spent.after.known(device, now) >= 0 && !a.Service { // a network is no secret
@@ -259,7 +259,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 		}
 		b := settled.after.budgetsOf(device, now).password
 		if was := settled.before.budgetsOf(device, now).password; b.wrong >= l.rules.passwordGuesses && was.wrong < b.wrong {
-			if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", "now blocked")); err != nil {
+			if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", settled.after.whose("now blocked", device, now))); err != nil {
 				return firstFactor{}, err
 			}
 			l.notify(c, a, noticeBlocked, "password")

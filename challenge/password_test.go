@@ -386,6 +386,16 @@ func TestI11StrangersCannotLockTheOwnerOut(t *testing.T) {
 	if _, err := from(own, password); !errors.As(err, &blocked) || !blocked.Password || blocked.RetryAfter != 5*time.Minute || !blocked.Until.Equal(h.Clock.Now().Add(5*time.Minute)) {
 		t.Errorf("I-10: a known device is told plainly: %v", err)
 	}
+	// The audit tells whose guesses are spent.
+	var reasons []string
+	for _, e := range h.Audit.Events() {
+		if e.Name == audit.PasswordsSpent || e.Name == audit.CodeGuessesSpent {
+			reasons = append(reasons, e.Method+" "+e.Reason)
+		}
+	}
+	if got := slices.Compact(reasons); !slices.Equal(got, []string{"password now blocked", "password blocked", "email now blocked", "code blocked", "password now blocked, known device", "password blocked, known device"}) {
+		t.Errorf("I-21: %q", got)
+	}
 	if err := h.logins.ForgetDevices(ctx, "3", ""); err != nil {
 		t.Fatal(err)
 	}

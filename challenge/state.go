@@ -514,6 +514,14 @@ func (rec *account) budgetsOf(id deviceID, now time.Time) budgets {
 	return b
 }
 
+// whose says for the audit whether what happened to a budget happened to strangers' or to a known device's own.
+func (rec *account) whose(what string, id deviceID, now time.Time) string {
+	if rec.known(id, now) >= 0 {
+		return what + ", known device"
+	}
+	return what
+}
+
 // setBudgets writes to whom budgetsOf read from: an expired device's guesses are strangers' guesses, or it would have a
 // budget that is never spent.
 func (rec *account) setBudgets(id deviceID, b budgets, now time.Time) {

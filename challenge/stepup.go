@@ -116,7 +116,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	if method == methodPassword {
 		return StepUpPrompt{methods, Prompt{Method: methodPassword}}, nil
 	}
-	if err := l.codeBlock(ctx, c, sub.account, sub.record.budgetsOf(login.device, l.now()).code); err != nil {
+	if err := l.codeBlock(ctx, c, sub.account, sub.record, login.device); err != nil {
 		return StepUpPrompt{}, err
 	}
 	p, err := l.ask(ctx, &sub, methods, method, login.Prompt())

@@ -81,11 +81,10 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	}
 
 	now := l.now()
-	budget := rec.budgetsOf(f.device, now).code
-	if err := l.codeBlock(ctx, c, a, budget); err != nil {
+	if err := l.codeBlock(ctx, c, a, rec, f.device); err != nil {
 		return Outcome{}, err
 	}
-	p.blocks = budget.blocks
+	p.blocks = rec.budgetsOf(f.device, now).code.blocks
 	p.ID = f.id.String()
 
 	// The same browser inside the cooldown keeps the code that was sent, and its end.
@@ -146,15 +145,16 @@ func (l *Logins) within(ctx context.Context, c Client, from *Session, slot Slot,
 }
 
 // codeBlock refuses while the code budget is blocked: no pending login, nothing sent (I-09).
-func (l *Logins) codeBlock(ctx context.Context, c Client, a Account, b budget) error {
+func (l *Logins) codeBlock(ctx context.Context, c Client, a Account, rec account, device deviceID) error {
 	now := l.now()
+	b := rec.budgetsOf(device, now).code
 	if b.spent < l.rules.codeGuesses || !now.Before(b.until) {
 		return nil
 	}
 	if b.wrong < l.rules.codeGuesses && now.Before(b.last.Add(flightHorizon)) {
 		return errors.Join(&BusyError{RetryAfter: time.Second}, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "code", string(refusedInFlight))))
 	}
-	if err := l.Record(ctx, event(audit.CodeGuessesSpent, audit.Failure, c, a, "code", "blocked")); err != nil {
+	if err := l.Record(ctx, event(audit.CodeGuessesSpent, audit.Failure, c, a, "code", rec.whose("blocked", device, now))); err != nil {
 		return err
 	}
 	return &BlockedError{Until: b.until, RetryAfter: b.until.Sub(now)}
@@ -554,7 +554,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	b := spent.after.budgetsOf(t.spend.device, now).code
 	switch {
 	case errors.Is(err, refusedBlocked):
-		return Proof{}, refused(audit.CodeGuessesSpent, "blocked", &BlockedError{Until: b.until, RetryAfter: b.until.Sub(now)})
+		return Proof{}, refused(audit.CodeGuessesSpent, spent.after.whose("blocked", t.spend.device, now), &BlockedError{Until: b.until, RetryAfter: b.until.Sub(now)})
 	case errors.Is(err, refusedInFlight):
 		return Proof{}, refused(audit.CredentialRefused, string(refusedInFlight), &BusyError{RetryAfter: time.Second})
 	case errors.Is(err, refusedDisabled):
@@ -612,7 +612,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		err = refused(name, reason, err)
 		was, is := settled.before.budgetsOf(t.spend.device, now).code, settled.after.budgetsOf(t.spend.device, now).code
 		if is.wrong >= l.rules.codeGuesses && was.wrong < is.wrong {
-			err = errors.Join(err, refused(audit.CodeGuessesSpent, "now blocked", nil))
+			err = errors.Join(err, refused(audit.CodeGuessesSpent, settled.after.whose("now blocked", t.spend.device, now), nil))
 			l.notify(s.client, s.account, noticeBlocked, t.method)
 		}
 		for _, id := range t.charged {
@@ -712,13 +712,12 @@ func (l *Logins) Resend(ctx context.Context, c Client, s *Session, loginID, meth
 		return Outcome{}, err
 	}
 	a, _, err := l.again(ctx, c, p.account)
-	b := rec.budgetsOf(p.device, l.now()).code
 	if err == nil {
-		if err := l.codeBlock(ctx, c, a, b); err != nil {
+		if err := l.codeBlock(ctx, c, a, rec, p.device); err != nil {
 			return Outcome{}, err
 		}
 	}
-	if err == nil && (rec.blocked || rec.epoch != p.epoch || b.blocks != p.blocks) {
+	if err == nil && (rec.blocked || rec.epoch != p.epoch || rec.budgetsOf(p.device, l.now()).code.blocks != p.blocks) {
 		err = refusedStale
 	}
 	if err != nil {

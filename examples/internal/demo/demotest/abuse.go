@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/examples/internal/demo"
 )
 
-// Somebody who guesses, in every way that we could think of, on each kind of store that needs nothing installed.
+// Somebody who guesses, in every way that we could think of.
 var attacks = []struct {
 	name string
 	tell func(t *testing.T, open func(flags ...string) *site)
@@ -30,18 +30,28 @@ var attacks = []struct {
 }
 
 func abuse(t *testing.T, of build) {
-	for _, store := range []string{"memory", "sqlite"} {
-		for _, attack := range attacks {
-			t.Run(store+"/"+attack.name, func(t *testing.T) {
-				t.Parallel()
-				attack.tell(t, func(flags ...string) *site {
-					if store == "sqlite" {
-						flags = append(flags, "-store", "sqlite:"+filepath.Join(t.TempDir(), "db"))
-					}
-					return start(t, of, nil, append([]string{"-login-rate", "100000"}, flags...)...)
+	for _, kind := range []string{"memory", "sqlite", "redis"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			store := func(t *testing.T) []string { return nil }
+			switch kind {
+			case "sqlite":
+				store = func(t *testing.T) []string { return []string{"-store", "sqlite:" + filepath.Join(t.TempDir(), "db")} }
+			case "redis":
+				next := redisDatabases(t)
+				store = func(t *testing.T) []string {
+					return []string{"-store", next(), "-key", filepath.Join(t.TempDir(), "key")}
+				}
+			}
+			for _, attack := range attacks {
+				t.Run(attack.name, func(t *testing.T) {
+					t.Parallel()
+					attack.tell(t, func(flags ...string) *site {
+						return start(t, of, nil, slices.Concat([]string{"-login-rate", "100000"}, flags, store(t))...)
+					})
 				})
-			})
-		}
+			}
+		})
 	}
 }
 

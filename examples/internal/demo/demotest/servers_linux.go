@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -354,6 +355,15 @@ func redis(t testing.TB) *server {
 		}
 	}
 	return s
+}
+
+// redisDatabases starts a Redis until the test ends, or skips, and gives its 16 databases one after the other.
+func redisDatabases(t *testing.T) (next func() string) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	s, taken := startServer(t, "redis"), new(atomic.Int32)
+	return func() string { return fmt.Sprintf("%s/%d", strings.TrimSuffix(s.url, "/0"), taken.Add(1)-1) }
 }
 
 // askRedis sends one command and returns the first 4 KiB of what comes back.

@@ -464,7 +464,7 @@ type recorder struct {
 	to       audit.Recorder
 	required bool
 	calls    chan struct{} // one place for each call that the sink has not answered
-	// strangers are the places for what somebody has shown who is nobody.
+	// strangers are the places for what somebody has shown who is nobody, and for what only reports.
 	strangers chan struct{}
 	slow      atomic.Bool // the last answer took too long: until one comes, nothing waits for it as long again
 	lost      atomic.Uint64
@@ -512,7 +512,8 @@ func (l *Logins) RecordRefusal(ctx context.Context, e audit.Event) error {
 	}
 }
 
-// LostEvents counts the events that the sink did not take. Watch it.
+// LostEvents counts the events that the sink did not take, and the reports of what is in trial for which there was no room.
+// Watch it.
 func (l *Logins) LostEvents() uint64 { return l.recorder.lost.Load() }
 
 func (r *recorder) record(ctx context.Context, e audit.Event, answered func()) error {

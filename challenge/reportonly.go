@@ -53,7 +53,14 @@ func (l *Logins) report(c Client, a Account, method, of string, trial func(ctx c
 		if e.Time = at; refused {
 			e.Outcome = audit.Failure
 		}
-		_ = l.Record(ctx, e)
+		rctx, end := context.WithTimeout(context.Background(), asideTimeout)
+		defer end()
+		select { // never in the places that decisions have at a slow sink
+		case l.recorder.strangers <- struct{}{}:
+			_ = l.record(rctx, e, func() { <-l.recorder.strangers })
+		case <-rctx.Done():
+			l.recorder.lost.Add(1)
+		}
 	}()
 }
 

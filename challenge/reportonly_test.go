@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
@@ -211,4 +212,30 @@ func TestI19TrialsThatStandBesideNothingAreRefused(t *testing.T) {
 			t.Errorf("I-19: %s was accepted", name)
 		}
 	}
+}
+
+func TestWhatOnlyReportsTakesNoDecisionsPlaceAtAStuckSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		h := build(t, func(c *challenge.Config) {
+			inner := c.Audit
+			c.Audit = audit.RecorderFunc(func(ctx context.Context, e audit.Event) error {
+				if e.Name == audit.ReportOnly {
+					<-stuck // no answer, ever
+				}
+				return inner.Record(ctx, e)
+			})
+			c.AuditRequired = true
+		})
+		for range 500 {
+			h.logins.ReportOnly(challenge.Client{}, "limit search")
+		}
+		synctest.Wait()
+		for range 100 {
+			h.goesOn("dave", false) // what could not be recorded would not happen
+			h.Clock.Advance(time.Minute)
+		}
+		close(stuck)
+		h.logins.WaitForReports()
+	})
 }

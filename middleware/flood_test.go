@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-go/sallyport/audit"
@@ -160,4 +162,69 @@ func TestAFloodOfHalfLoginsIsBoundedAndOver_I23(t *testing.T) {
 	if status, _, _ := w.call("POST", "/api/login", "", `{"username":"alice","password":"`+password+`"}`); status != 200 {
 		t.Errorf("the half logins are over, and a new one gets %d", status)
 	}
+}
+
+// door lets passwords be checked while it is open.
+type door struct {
+	challenge.Passwords
+	shut   atomic.Bool
+	inside chan struct{}
+	open   chan struct{}
+}
+
+func (d *door) Check(ctx context.Context, a challenge.Account, password []byte) (challenge.PasswordMatch, error) {
+	if d.shut.Load() {
+		d.inside <- struct{}{}
+		<-d.open
+	}
+	return d.Passwords.Check(ctx, a, password)
+}
+
+func TestPasswordsBeyondTheQueueAreAnsweredAtOnceOnEverySurface_I23(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{inside: make(chan struct{}, 9), open: make(chan struct{})}
+		w := found(t, func(c *challenge.Config, m *Config) {
+			d.Passwords, c.Passwords, c.HashSlots, c.HashQueue, m.LoginRate = c.Passwords, d, 1, 1, 1000
+		})
+		in, b := w.browser().login(), w.browser()
+		b.get("/login")
+		d.shut.Store(true)
+		var served sync.WaitGroup
+		for i := range 2 { // one is inside, and one waits
+			served.Go(func() {
+				if status, _, _ := w.call("POST", "/api/login", "", fmt.Sprintf(`{"username":"somebody%d","password":"x"}`, i)); status != 401 {
+					t.Errorf("who came in time got %d", status)
+				}
+			})
+		}
+		synctest.Wait()
+		if len(d.inside) != 1 {
+			t.Fatalf("%d are inside", len(d.inside))
+		}
+		began := time.Now() // of the bubble: it goes on only when everybody waits
+		if res := b.post("/login", "username", "x", "password", "y"); res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" {
+			t.Errorf("the page: %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+		}
+		for surface, ask := range map[string]func() (int, map[string]any, http.Header){
+			"JSON": func() (int, map[string]any, http.Header) {
+				return w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`)
+			},
+			"JSON with code": func() (int, map[string]any, http.Header) {
+				return w.call("POST", "/api/login", "", `{"username":"x","password":"y"}`, "X-MFA-Code", "123456")
+			},
+			"Basic": func() (int, map[string]any, http.Header) {
+				return w.call("GET", "/api/me", "", "", "Authorization", "Basic cmVwb3J0czp3cm9uZw==")
+			},
+		} {
+			if status, _, h := ask(); status != 503 || h.Get("Retry-After") != "1" {
+				t.Errorf("%s: %d, Retry-After %q", surface, status, h.Get("Retry-After"))
+			}
+		}
+		in.want(in.get("/account"), 200, "") // whoever is logged in notices nothing
+		if took := time.Since(began); took != 0 {
+			t.Errorf("somebody waited for %v", took)
+		}
+		close(d.open)
+		served.Wait()
+	})
 }

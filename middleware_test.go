@@ -14,6 +14,7 @@
 package sallyport_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -1417,6 +1418,9 @@ type listed struct {
 func house(t *testing.T, arguments ...string) map[string]listed {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the go tool is not here, and with CI=true the house must be looked at")
+		}
 		t.Skip("the go tool is not here")
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Standard,Imports"}, arguments...)...)
@@ -1651,6 +1655,60 @@ func TestOnlyRespondWritesResponses(t *testing.T) {
 		if err != nil || len(written(file)) != 1 {
 			t.Errorf("%q was not seen: %v", line, err)
 		}
+	}
+}
+
+// unseenSkips are the functions that leave a test out and do not look whether CI=true says that it must run. What the race
+// detector cannot measure is run without it, too.
+func unseenSkips(file *ast.File) (names []string) {
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		var skips, looks bool
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				skips = skips || slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, n.Sel.Name)
+			case *ast.BasicLit:
+				looks = looks || n.Value == `"CI"` || strings.HasPrefix(n.Value, `"the race detector`)
+			}
+			return true
+		})
+		if skips && !looks {
+			names = append(names, f.Name.Name)
+		}
+	}
+	return names
+}
+
+func TestNothingIsLeftOutWhereCIMustRunIt(t *testing.T) {
+	skipping := 0
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, filepath.Join("examples", "internal")) {
+			return err // a kit leaves out what the store under test does not claim to do
+		}
+		raw, err := os.ReadFile(name)
+		if err != nil || !strings.HasSuffix(name, ".go") || !bytes.Contains(raw, []byte(".Skip")) {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, raw, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		skipping++
+		for _, f := range unseenSkips(file) {
+			t.Errorf("%s: %s leaves tests out with CI=true", name, f)
+		}
+		return nil
+	})
+	if err != nil || skipping < 5 {
+		t.Errorf("%d files leave tests out: is this check blind? %v", skipping, err)
+	}
+	planted, err := parser.ParseFile(token.NewFileSet(), "planted.go", `package p; func TestX(t *testing.T) { if testing.Short() { t.Skip("slow") } }`, 0)
+	if err != nil || len(unseenSkips(planted)) != 1 {
+		t.Errorf("a planted one was not seen: %v", err)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestLogrotateAsDocumentedLosesNoLine_I21(t *testing.T) {
 	tool, err := exec.LookPath("logrotate")
 	if err != nil {
 		if tool = "/usr/sbin/logrotate"; exec.Command(tool, "--version").Run() != nil {
-			if os.Getenv("CI") != "" {
+			if os.Getenv("CI") == "true" {
 				t.Fatal("logrotate is not here: Debian's package is logrotate")
 			}
 			t.Skip("logrotate is not here: Debian's package is logrotate")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func TestMemoryKeepsTheRulesOfStores(t *testing.T) {
 }
 
 func TestMemoryKeepsTheRulesOfStoresInRealTime(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("takes ten seconds")
 	}
 	storetest.Run(t, storetest.Harness{Open: func(testing.TB) challenge.Store { return new(stores.Memory) }})

@@ -177,7 +177,7 @@ func tryServer(t *testing.T, s *server, kind string) {
 		})
 	} else {
 		t.Run(kind+" keeps the rules of stores", func(t *testing.T) {
-			if testing.Short() {
+			if testing.Short() && os.Getenv("CI") != "true" {
 				t.Skip("takes ten seconds")
 			}
 			a, b := openStore(t, kind, s.addr, time.Minute), openStore(t, kind, s.addr, time.Minute)
@@ -191,7 +191,7 @@ func tryServer(t *testing.T, s *server, kind string) {
 	t.Run(kind+" takes one round trip a call", func(t *testing.T) { oneRoundTrip(t, s, kind) })
 	t.Run(kind+" tells a lost answer as an error", func(t *testing.T) { lostAnswers(t, s, kind) })
 	t.Run(kind+" survives being killed", func(t *testing.T) {
-		if testing.Short() {
+		if testing.Short() && os.Getenv("CI") != "true" {
 			t.Skip("takes seconds")
 		}
 		hammered(t, s, kind, func(h *hammer) {
@@ -201,7 +201,7 @@ func tryServer(t *testing.T, s *server, kind string) {
 		})
 	})
 	t.Run(kind+" survives being paused for 5 s", func(t *testing.T) {
-		if testing.Short() {
+		if testing.Short() && os.Getenv("CI") != "true" {
 			t.Skip("takes seconds")
 		}
 		hammered(t, s, kind, func(*hammer) {
@@ -214,7 +214,7 @@ func tryServer(t *testing.T, s *server, kind string) {
 		checkHistory(t, historyOf(t, kind, s.addr, 100, nil))
 	})
 	t.Run(kind+" is linearizable over processes while it is killed", func(t *testing.T) {
-		if testing.Short() {
+		if testing.Short() && os.Getenv("CI") != "true" {
 			t.Skip("takes seconds")
 		}
 		checkHistory(t, historyOf(t, kind, s.addr, 100, restart(t, s)))
@@ -224,7 +224,7 @@ func tryServer(t *testing.T, s *server, kind string) {
 	}
 	t.Run("I-16 the protocol over two processes on "+kind, func(t *testing.T) { hammerProtocol(t, kind, s.addr, nil) })
 	t.Run("I-16 the protocol over two processes while "+kind+" is killed", func(t *testing.T) {
-		if testing.Short() {
+		if testing.Short() && os.Getenv("CI") != "true" {
 			t.Skip("takes seconds")
 		}
 		var one sync.Mutex

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,7 +79,7 @@ func TestSQLOnSQLiteKeepsTheRulesOfStores(t *testing.T) {
 }
 
 func TestSQLOnSQLiteKeepsTheRulesOfStoresInRealTime(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("takes ten seconds")
 	}
 	t.Parallel()

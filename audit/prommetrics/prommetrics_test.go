@@ -354,7 +354,7 @@ func TestEveryAlertIsExplained(t *testing.T) {
 func TestPrometheusReadsTheRules(t *testing.T) {
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
-		if os.Getenv("CI") != "" {
+		if os.Getenv("CI") == "true" {
 			t.Fatal("promtool is not here: Debian's package is prometheus")
 		}
 		t.Skip("promtool is not here: Debian's package is prometheus")

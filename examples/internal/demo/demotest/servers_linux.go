@@ -359,7 +359,7 @@ func redis(t testing.TB) *server {
 
 // redisDatabases starts a Redis until the test ends, or skips, and gives its 16 databases one after the other.
 func redisDatabases(t *testing.T) (next func() string) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("starts a server")
 	}
 	s, taken := startServer(t, "redis"), new(atomic.Int32)

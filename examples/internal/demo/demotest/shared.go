@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,7 @@ func RunShared(t *testing.T, of build, kinds ...string) {
 				t.Run("says at start what is wrong", func(t *testing.T) { saysWhatIsWrongWithFiles(t, program) })
 				return
 			}
-			if testing.Short() {
+			if testing.Short() && os.Getenv("CI") != "true" {
 				t.Skip("starts a server")
 			}
 			s := startServer(t, kind)

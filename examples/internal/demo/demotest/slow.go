@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 // slowClients send a byte now and then, each on a connection of its own: a header may take five seconds, the whole of a
 // request thirty (I-23).
 func slowClients(t *testing.T, of build) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("takes half a minute")
 	}
 	s := start(t, of, nil)

@@ -211,6 +211,34 @@ func TestAResetEndsTheGrace(t *testing.T) {
 	}
 }
 
+func TestATrialKnowsNoGraceAfterAResetEither(t *testing.T) {
+	var until time.Time
+	h := build(t, func(c *challenge.Config) {
+		c.Shadow = func(_ context.Context, a challenge.Account, _ challenge.Client) (challenge.Verdict, error) {
+			return challenge.Verdict{Factors: []string{"totp"}, Grace: challenge.Grace{Until: until}}, nil
+		}
+	})
+	until = h.Clock.Now().Add(24 * time.Hour)
+	h.SetVerdict("5", challenge.Verdict{Factors: []string{"totp"}})
+	reports := func() int {
+		h.Audit.Take()
+		if _, err := h.password("erin", password); err != nil {
+			t.Fatal(err)
+		}
+		h.logins.WaitForReports()
+		return h.Audit.Count(audit.ReportOnly)
+	}
+	if n := reports(); n != 1 {
+		t.Fatalf("%d reports of a grace", n)
+	}
+	if err := h.logins.ResetFactors(ctx, "5", "root"); err != nil {
+		t.Fatal(err)
+	}
+	if n := reports(); n != 0 {
+		t.Errorf("%d reports of a grace that there is not", n)
+	}
+}
+
 func TestManyEnrolmentsBegunLeaveOneWaiting(t *testing.T) {
 	o := owned(t)
 	token := o.byTablet()

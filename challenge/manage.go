@@ -63,19 +63,27 @@ func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing
 
 // changing lets a login change its account's factors, or says why not.
 func (l *Logins) changing(ctx context.Context, c Client, s *Session, removing bool) (*Login, subject, error) {
-	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	if err == nil {
+		err = l.mayChange(ctx, login, &sub, methods, removing)
+	}
 	if err != nil {
 		return nil, subject{}, err
 	}
+	return login, sub, nil
+}
+
+func (l *Logins) mayChange(ctx context.Context, login *Login, sub *subject, methods []string, removing bool) error {
+	refused := func(err error, reason string) error {
+		return errors.Join(err, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, sub.client, sub.account, "", reason)))
+	}
 	if login.Grace && methods[0] == methodPassword {
-		return nil, subject{}, errors.Join(ErrNotAllowed, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, "", "nothing enrolled, and no way to prove the account's own address")))
+		return refused(ErrNotAllowed, "nothing enrolled, and no way to prove the account's own address")
 	}
 	if needs := l.changeNeeds(login, sub.account, methods, removing); len(needs) > 0 {
-		reason := "needs " + strings.Join(needs, ", ")
-		return nil, subject{}, errors.Join(ErrNotFresh, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, "", reason)))
+		return refused(ErrNotFresh, "needs "+strings.Join(needs, ", "))
 	}
-	return login, sub, nil
+	return nil
 }
 
 // EnrolInput begins the enrolment of a new authenticator in a finished login.
@@ -242,7 +250,7 @@ func (l *Logins) waiting(login *Login, sub *subject) (enrolled, error) {
 // Waiting shows again what a login is enrolling, as often as it is asked. ErrNoCode when there is nothing, ErrCodeExpired
 // when it was begun too long ago, ErrNotFresh as for [Logins.BeginEnrolment]: it shows a secret.
 func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenticator, error) {
-	login, sub, _, err := l.living(ctx, c, s)
+	login, sub, methods, err := l.steppingUp(ctx, c.in(s), s)
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
@@ -250,7 +258,7 @@ func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenti
 	if err != nil {
 		return NewAuthenticator{}, err
 	}
-	if _, _, err := l.changing(ctx, c, s, false); err != nil {
+	if err := l.mayChange(ctx, login, &sub, methods, false); err != nil {
 		return NewAuthenticator{}, err
 	}
 	out := NewAuthenticator{Method: v.factor, Name: v.name, Prompt: login.enrol.prompt}

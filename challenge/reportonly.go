@@ -134,7 +134,11 @@ func (l *Logins) outlook(ctx context.Context, c Client, f firstFactor, rec accou
 		return "a second factor (" + strings.Join(methods, ", ") + ")", false, nil
 	case disabled || s.enrolments.any():
 		return "no way in (no usable second factor)", true, nil
-	case v.Grace.given(l.now()) && (v.Grace.Logins == 0 || rec.grace < v.Grace.Logins):
+	}
+	switch given, err := l.inGrace(&s, v); {
+	case err != nil:
+		return "", false, err
+	case given && rec.graceLeft(v.Grace.Logins):
 		return "grace", false, nil
 	}
 	s.purpose = PurposeEnrolProof

@@ -203,6 +203,11 @@ type rules struct {
 	sendUnlimited   bool
 }
 
+// graceLeft reports whether one more login may do without a second factor; most zero means that their number is not limited.
+func (rec *account) graceLeft(most int) bool {
+	return rec.grace < graceOver && (most == 0 || rec.grace < most)
+}
+
 // graceOver is more logins without a second factor than any policy allows.
 const graceOver = 1 << 20
 
@@ -435,7 +440,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		return rec, nil
 
 	case grace:
-		if in.most > 0 && rec.grace >= in.most || rec.grace >= graceOver {
+		if !rec.graceLeft(in.most) {
 			return rec, refusedGrace
 		}
 		rec.grace++

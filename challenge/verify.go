@@ -43,13 +43,11 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	if p.Methods, disabled, err = l.methods(&s, v); err != nil {
 		return Outcome{}, err
 	}
-	inGrace := len(p.Methods) == 0 && code == nil && v.Grace.given(l.now())
-	if inGrace { // unless an administrator has made a code to enrol with
-		proofs, err := l.prove(&s)
-		if err != nil {
+	inGrace := false
+	if len(p.Methods) == 0 && code == nil {
+		if inGrace, err = l.inGrace(&s, v); err != nil {
 			return Outcome{}, err
 		}
-		inGrace = !slices.Contains(proofs, enrolmentCodeName)
 	}
 	switch {
 	case len(p.Methods) > 0:
@@ -127,6 +125,16 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 	}
 	out, err = l.singleShot(ctx, c, out.Session, *code)
 	return out, err
+}
+
+// inGrace reports whether a verdict gives somebody grace who has nothing enrolled, unless an administrator has made a code to
+// enrol with. How many logins are left of it is for the account's record to say.
+func (l *Logins) inGrace(s *subject, v Verdict) (bool, error) {
+	if !v.Grace.given(l.now()) {
+		return false, nil
+	}
+	proofs, err := l.prove(s)
+	return !slices.Contains(proofs, enrolmentCodeName), err
 }
 
 // within logs somebody in who has to enrol a second factor and may still do without.

@@ -15,7 +15,6 @@ const maxAuthenticators = 32
 // enrolments is the record of an account's authenticators. What a factor keeps is sealed with account and authenticator as
 // associated data, so it cannot be read from the store, nor moved to another account.
 type enrolments struct {
-	raw       []byte // as it was read
 	list      []enrolled
 	preferred string // the factor that the person wants to be asked for first; empty: the app's order
 }
@@ -47,7 +46,7 @@ func (e *enrolments) encode() []byte {
 }
 
 func decodeEnrolments(raw []byte) (enrolments, error) {
-	e := enrolments{raw: raw}
+	e := enrolments{}
 	if raw == nil {
 		return e, nil
 	}
@@ -101,35 +100,24 @@ func (l *Logins) changeEnrolments(ctx context.Context, accountID string, change 
 // changeRecord is the loop that writes an account's authenticators: change sees the record as it is and makes it what it
 // should be; it may be called again. A change that does not apply to what it sees returns an error.
 func (l *Logins) changeRecord(ctx context.Context, accountID string, change func(*enrolments) error) error {
-	for {
-		e, err := l.loadEnrolments(ctx, accountID)
+	return swap(ctx, l.accounts, enrolmentsKey(accountID), func(raw []byte) (next []byte, end time.Time, err error) {
+		e, err := decodeEnrolments(raw)
 		if err != nil {
-			return err
+			return nil, end, err
 		}
-		now, old := l.now(), e.raw
+		now := l.now()
 		e.list = slices.DeleteFunc(e.list, func(v enrolled) bool { return !v.waits.IsZero() && !now.Before(v.waits) })
 		if err := change(&e); err != nil {
-			return err
+			return nil, end, err
 		}
 		if len(e.list) > maxAuthenticators {
-			return tooMany()
+			return nil, end, tooMany()
 		}
-		var new []byte
 		if len(e.list) > 0 || e.preferred != "" {
-			new = e.encode()
+			next = e.encode()
 		}
-		if string(new) == string(old) { // nothing to write
-			return nil
-		}
-		switch ok, err := l.accounts.CompareAndSwap(ctx, enrolmentsKey(accountID), old, new, time.Time{}); {
-		case err != nil:
-			return unavailable("store", err)
-		case ok:
-			return nil
-		case ctx.Err() != nil:
-			return unavailable("store", ctx.Err())
-		}
-	}
+		return next, end, nil
+	})
 }
 
 func (l *Logins) sealData(accountID, authenticatorID string, data []byte) ([]byte, error) {

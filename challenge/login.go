@@ -135,23 +135,7 @@ func (l *Logins) finish(ctx context.Context, key string, keys []string) error {
 // deleteSession deletes a session record until it is absent. Nothing can bring it back: every write to a session record is
 // a swap from the bytes that were read, never an insert under a key that was used.
 func (l *Logins) deleteSession(ctx context.Context, key string) error {
-	for {
-		raw, err := l.store.Load(ctx, key)
-		if err != nil {
-			return unavailable("store", err)
-		}
-		if raw == nil {
-			return nil
-		}
-		switch ok, err := l.store.CompareAndSwap(ctx, key, raw, nil, time.Time{}); {
-		case err != nil:
-			return unavailable("store", err)
-		case ok:
-			return nil
-		case ctx.Err() != nil:
-			return unavailable("store", ctx.Err())
-		}
-	}
+	return swap(ctx, l.store, key, func([]byte) (gone []byte, end time.Time, err error) { return })
 }
 
 // Outcome is where a step led to.

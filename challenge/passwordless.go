@@ -399,29 +399,15 @@ func (l *Logins) keepHandle(ctx context.Context, accountID, factor string, data 
 		return nil
 	}
 	key := handleKey(handle)
-	for {
-		raw, err := l.accounts.Load(ctx, key)
-		if err != nil {
-			return unavailable("store", err)
-		}
+	return swap(ctx, l.accounts, key, func(raw []byte) (next []byte, end time.Time, err error) {
 		if len(raw) >= 4 && binary.BigEndian.Uint32(raw) == l.keys.keys[0].id {
 			if id, err := l.keys.Open(raw, handleHash, key); err == nil && string(id) == accountID {
-				return nil
+				return raw, end, nil
 			}
 		}
-		sealed, err := l.keys.Seal([]byte(accountID), handleHash, key)
-		if err != nil {
-			return err
-		}
-		switch ok, err := l.accounts.CompareAndSwap(ctx, key, raw, sealed, time.Time{}); {
-		case err != nil:
-			return unavailable("store", err)
-		case ok:
-			return nil
-		case ctx.Err() != nil:
-			return unavailable("store", ctx.Err())
-		}
-	}
+		next, err = l.keys.Seal([]byte(accountID), handleHash, key)
+		return next, end, err
+	})
 }
 
 // dropHandles forgets the handles of authenticators that are gone, unless another one that is left has the same. Nothing

@@ -199,23 +199,12 @@ func (l *Logins) countAgain(ctx context.Context, number string, purpose Purpose,
 }
 
 func (l *Logins) changePumping(ctx context.Context, key string, change func(*pumping)) error {
-	for {
-		raw, err := l.accounts.Load(ctx, key)
-		if err != nil {
-			return unavailable("store", err)
-		}
+	return swap(ctx, l.accounts, key, func(raw []byte) (next []byte, end time.Time, err error) {
 		p, err := decodePumping(raw)
 		if err != nil {
-			return err
+			return nil, end, err
 		}
 		change(&p)
-		switch ok, err := l.accounts.CompareAndSwap(ctx, key, raw, p.encode(), l.now().Add(pumpingWindow)); {
-		case err != nil:
-			return unavailable("store", err)
-		case ok:
-			return nil
-		case ctx.Err() != nil:
-			return unavailable("store", ctx.Err())
-		}
-	}
+		return p.encode(), l.now().Add(pumpingWindow), nil
+	})
 }

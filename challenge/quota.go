@@ -29,11 +29,7 @@ func clientNet(a netip.Addr) string {
 // read from the store.
 func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time, err error) {
 	key := "q" + hashed(string(l.keys.Hash("quota", q.kind, q.of)))
-	for {
-		raw, err := l.accounts.Load(ctx, key)
-		if err != nil {
-			return 0, time.Time{}, unavailable("store", err)
-		}
+	err = swap(ctx, l.accounts, key, func(raw []byte) (next []byte, end time.Time, err error) {
 		var w window
 		if raw != nil {
 			d := decoder{s: string(raw)}
@@ -42,24 +38,24 @@ func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time
 			}
 			w.opened, w.n = d.time(), int(d.uint()&0xffffff)
 			if d.bad || d.s != "" {
-				return 0, time.Time{}, unavailable("quota", errRecord)
+				return nil, end, unavailable("quota", errRecord)
 			}
 		}
-		if !w.take(q.most, q.every, l.now()) {
-			return 0, w.opened.Add(q.every), nil
+		taken := w.take(q.most, q.every, l.now())
+		if end = w.opened.Add(q.every); !taken {
+			n, until = 0, end
+			return raw, end, nil
 		}
+		n, until = w.n, time.Time{}
 		e := make(encoder, 0, 32)
 		e.byte(kindQuota)
 		e.byte(recordVersion)
 		e.time(w.opened)
 		e.uint(uint64(w.n))
-		switch ok, err := l.accounts.CompareAndSwap(ctx, key, raw, e, w.opened.Add(q.every)); {
-		case err != nil:
-			return 0, time.Time{}, unavailable("store", err)
-		case ok:
-			return w.n, time.Time{}, nil
-		case ctx.Err() != nil:
-			return 0, time.Time{}, unavailable("store", ctx.Err())
-		}
+		return e, end, nil
+	})
+	if err != nil {
+		return 0, time.Time{}, err
 	}
+	return n, until, nil
 }

@@ -241,7 +241,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		}
 	}
 	try := guessTry{l: l, subject: &sub, prompt: &Prompt{Method: method}, allowed: methods,
-		spend: spend{kind: codeGuess, device: f.device, epoch: f.epoch, blocks: rec.budgetsOf(f.device, l.now()).code.blocks}}
+		spend: spend{kind: codeGuess, device: f.device, epoch: f.epoch, undated: true}}
 	proof, err := try.do(ctx, CodeInput{Method: method, Code: code})
 	switch {
 	case errors.Is(err, refusedStale):

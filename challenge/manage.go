@@ -294,7 +294,7 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 	sub.purpose = PurposeEnrol
 	prompt := login.enrol.prompt
 	try := guessTry{l: l, subject: &sub, prompt: &prompt, allowed: []string{v.factor}, confirming: v.id, session: s,
-		spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, login: true}}
+		spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, undated: true}}
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	proof, err := try.do(ctx, CodeInput{Method: v.factor, Code: code})

@@ -156,7 +156,7 @@ func (l *Logins) Passwordless(ctx context.Context, c Client, from *Session, in P
 		return Outcome{}, l.burn(ctx, &s, v, &prompt, use, answer)
 	}
 	try := guessTry{l: l, subject: &s, prompt: &prompt, allowed: []string{method}, once: use,
-		spend: spend{kind: codeGuess, device: s.device, epoch: s.record.epoch, blocks: s.record.budgetsOf(s.device, l.now()).code.blocks}}
+		spend: spend{kind: codeGuess, device: s.device, epoch: s.record.epoch, undated: true}}
 	proof, err := try.do(ctx, CodeInput{Method: method, Code: in.Code})
 	if err != nil {
 		return Outcome{}, l.alike(ctx, &s, err)
@@ -205,7 +205,7 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 	c.pending = id.String()
 	now, s := l.now(), t.subject
 	p := Pending{ID: id.String(), Stage: StageCode, Methods: t.allowed, Prompt: Prompt{Method: t.method}, Next: clip(in.Next, 2048), Language: clip(a.Language, 64),
-		Created: now, Expires: now.Add(l.durations.Pending), account: a.ID, name: a.Name, epoch: t.spend.epoch, blocks: t.spend.blocks, device: s.device}
+		Created: now, Expires: now.Add(l.durations.Pending), account: a.ID, name: a.Name, epoch: t.spend.epoch, device: s.device}
 	pending, err := l.openPending(ctx, in.Slot, p, data)
 	if err != nil {
 		return Outcome{}, err
@@ -314,7 +314,7 @@ func (l *Logins) burn(ctx context.Context, s *subject, v turnedAway, p *Prompt, 
 		}
 	}
 	now := l.now()
-	spent, err := l.apply(ctx, v.decoy, spend{kind: codeGuess, epoch: rec.epoch, blocks: rec.budgetsOf(deviceID{}, now).code.blocks})
+	spent, err := l.apply(ctx, v.decoy, spend{kind: codeGuess, epoch: rec.epoch, undated: true})
 	switch {
 	case errors.Is(err, refusedInFlight):
 		return said(audit.CredentialRefused, string(refusedInFlight), &BusyError{RetryAfter: time.Second})

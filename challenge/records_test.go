@@ -196,7 +196,7 @@ func FuzzRecords(f *testing.F) {
 			if again, err := decodeAccount(a.encode()); err != nil || !reflect.DeepEqual(a, again) {
 				t.Fatalf("an account means something else when written again: %v", err)
 			}
-			for _, in := range []any{pw(), spend{kind: codeGuess, epoch: a.epoch, login: true}, pwWrong(), bind{epoch: a.epoch, login: loginNo(1)}, revoke{epoch{9}}, pay{}, seen{a.epoch, deviceID{9}}, free{}, forget{}} {
+			for _, in := range []any{pw(), spend{kind: codeGuess, epoch: a.epoch, undated: true}, pwWrong(), bind{epoch: a.epoch, login: loginNo(1)}, revoke{epoch{9}}, pay{}, seen{a.epoch, deviceID{9}}, free{}, forget{}} {
 				if _, err := l.rules.step(a, in, now); err != nil && !errors.As(err, new(refusal)) {
 					t.Fatalf("step: %v", err)
 				}

@@ -103,12 +103,12 @@ type (
 
 	// spend takes a guess before anything is looked at. A code guess also names what the pending login began under.
 	spend struct {
-		kind   guess
-		device deviceID
-		epoch  epoch    // code only: the pending login's, or the login's in a step-up
-		blocks uint32   // code only: the budget's number of blocks when the pending login began
-		login  bool     // code only: a step-up of a live login, which no block outdates
-		auth   []string // code only: the authenticators that will be asked
+		kind    guess
+		device  deviceID
+		epoch   epoch    // code only: the pending login's, or the login's in a step-up
+		blocks  uint32   // code only: the budget's number of blocks when the pending login began
+		undated bool     // code only: of no pending login (a live login's step-up, a single request), so no block outdates it
+		auth    []string // code only: the authenticators that will be asked
 	}
 
 	// settle says how a guess ended that did not become a login: wrong, or not wrong and given back.
@@ -260,7 +260,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			*b = budget{window: b.window + 1, blocks: b.blocks, last: b.last}
 		}
 		switch {
-		case in.kind == codeGuess && !in.login && in.blocks != b.blocks && b.spent < most:
+		case in.kind == codeGuess && !in.undated && in.blocks != b.blocks && b.spent < most:
 			return rec, refusedStale
 		case b.spent >= most && b.wrong < most && now.Before(b.last.Add(flightHorizon)):
 			return rec, refusedInFlight

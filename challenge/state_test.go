@@ -207,7 +207,7 @@ func TestStateMachine(t *testing.T) {
 	}
 	failed := func(n int) (out []any) { // wrong answers in a row, with blocks waited for
 		for i := range n {
-			if out = append(out, spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}}, codeWrong()); i%3 == 2 {
+			if out = append(out, spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}}, codeWrong()); i%3 == 2 {
 				out = append(out, 5*time.Minute)
 			}
 		}
@@ -236,12 +236,12 @@ func TestStateMachine(t *testing.T) {
 			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 2 }},
 		{"I-08: nor does it lift a block of codes", also(threeWrongCodes(), boundBy(1, deviceID{})), code(), refusedBlocked, nil},
 		{"I-11: a device that has shown a password only has no codes of its own", also(threeWrongCodes(), boundBy(1, deviceID{7})),
-			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}, refusedBlocked, nil},
-		{"I-11: what is spent there is spent everywhere", also(boundBy(1, deviceID{7}), spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}), observe{}, nil,
+			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), undated: true}, refusedBlocked, nil},
+		{"I-11: what is spent there is spent everywhere", also(boundBy(1, deviceID{7}), spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), undated: true}), observe{}, nil,
 			func(a account) bool { return a.strange.code.spent == 1 && a.devices[0].budgets.code.spent == 0 }},
 		{"I-11: a code shown on it gives it codes of its own", also(boundBy(1, deviceID{7}),
 			stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", kind: codeGuess, device: deviceID{7}}, threeWrongCodes()),
-			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), login: true}, nil,
+			spend{kind: codeGuess, device: deviceID{7}, epoch: epochOf(1), undated: true}, nil,
 			func(a account) bool { return a.strange.code.spent == 3 && a.devices[0].budgets.code.spent == 1 }},
 		{"after a reset there is no grace, however it is counted", also(noGrace{}), grace{}, refusedGrace, nil},
 		{"I-08: success for one request gives all guesses back", also(pw(), pwWrong(), code(), codeWrong(), code(), accept{epoch: epochOf(1)}), observe{}, nil,
@@ -269,22 +269,22 @@ func TestStateMachine(t *testing.T) {
 		{"I-09: not even as the first after the block", also(threeWrongCodes(), 5*time.Minute), code(), refusedStale, nil},
 		{"I-09: nor after an administrator lifted it", also(threeWrongCodes(), free{}), code(), refusedStale, nil},
 		{"I-09: nor after somebody else's success lifted it", also(threeWrongCodes()[:5], bound(1, proofUsed{})), code(), refusedStale, nil},
-		{"I-09: a live login's step-up is not outdated by a block", also(threeWrongCodes(), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), login: true}, nil, nil},
+		{"I-09: a live login's step-up is not outdated by a block", also(threeWrongCodes(), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), undated: true}, nil, nil},
 		{"I-04: a guess block does not stop a guess already paid for", threeWrongCodes()[:5], bound(1, proofUsed{}), nil, func(a account) bool { return len(a.logins) == 1 }},
 
-		{"I-09: an authenticator takes its hundredth wrong answer", failed(99), spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}}, nil, nil},
-		{"I-09: and is disabled after it", also(failed(100), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}}, refusedDisabled, nil},
+		{"I-09: an authenticator takes its hundredth wrong answer", failed(99), spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}}, nil, nil},
+		{"I-09: and is disabled after it", also(failed(100), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}}, refusedDisabled, nil},
 		{"I-09: which also holds for a known device (the 100-count is shared)", also(known(1), failed(100), 5*time.Minute),
-			spend{kind: codeGuess, epoch: epochOf(1), device: deviceNo(1), login: true, auth: []string{"totp1"}}, refusedDisabled, nil},
-		{"I-09: another authenticator is not", also(failed(100), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp2"}}, nil, nil},
-		{"I-09: a right answer begins the row anew", also(failed(99), 5*time.Minute, spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}},
+			spend{kind: codeGuess, epoch: epochOf(1), device: deviceNo(1), undated: true, auth: []string{"totp1"}}, refusedDisabled, nil},
+		{"I-09: another authenticator is not", also(failed(100), 5*time.Minute), spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp2"}}, nil, nil},
+		{"I-09: a right answer begins the row anew", also(failed(99), 5*time.Minute, spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}},
 			bound(1, proofUsed{auth: "totp1", step: 7, charged: []string{"totp1"}})), observe{}, nil, func(a account) bool { return a.authOf("totp1").failures == 0 }},
 		{"I-09: of two that were asked only the one that answered begins anew; the other gets its charge back",
 			also(code("a", "b"), codeWrong(), code("a", "b"), bound(1, proofUsed{auth: "a", charged: []string{"a", "b"}})), observe{}, nil,
 			func(a account) bool { return a.authOf("a").failures == 0 && a.authOf("b").failures == 1 }},
 		{"I-09: a guess given back is no failure", also(code("a"), codeBack("a")), observe{}, nil, func(a account) bool { return a.authOf("a").failures == 0 }},
-		{"I-09: an administrator enables it again", also(failed(100), free{authenticators: true}), spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}}, nil, nil},
-		{"I-09: giving guesses back alone does not", also(failed(100), free{}), spend{kind: codeGuess, epoch: epochOf(1), login: true, auth: []string{"totp1"}}, refusedDisabled, nil},
+		{"I-09: an administrator enables it again", also(failed(100), free{authenticators: true}), spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}}, nil, nil},
+		{"I-09: giving guesses back alone does not", also(failed(100), free{}), spend{kind: codeGuess, epoch: epochOf(1), undated: true, auth: []string{"totp1"}}, refusedDisabled, nil},
 
 		{"I-12: a later step is taken", also(bound(1, proofUsed{auth: "a", step: 7})), bound(2, proofUsed{auth: "a", step: 8}), nil, func(a account) bool { return a.authOf("a").step == 8 }},
 		{"I-12: the same step is refused", also(bound(1, proofUsed{auth: "a", step: 7})), bound(2, proofUsed{auth: "a", step: 7}), refusedReplay, nil},
@@ -541,7 +541,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 		}
 		switch draw(17) {
 		case 0, 1, 2, 3: // spend
-			in := spend{kind: kind, device: dev, epoch: anEpoch(), login: draw(4) == 0, auth: auths[draw(4)]}
+			in := spend{kind: kind, device: dev, epoch: anEpoch(), undated: draw(4) == 0, auth: auths[draw(4)]}
 			b := m.rec.budgetsOf(dev, m.now)
 			in.blocks = b.code.blocks
 			if draw(5) == 0 {

@@ -184,7 +184,7 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 			prompt.Method = methods[0]
 		}
 		try = &guessTry{l: l, subject: &sub, prompt: &prompt, allowed: methods, session: s,
-			spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, login: true}}
+			spend: spend{kind: codeGuess, device: login.device, epoch: login.epoch, undated: true}}
 		dctx, cancel := detached(ctx)
 		defer cancel()
 		if p.proof, err = try.do(dctx, in); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,28 +21,26 @@ func TestI23TheGateBoundsHowManyAreInsideAndHowManyWait(t *testing.T) {
 		for range callers {
 			wg.Go(func() {
 				began := time.Now()
-				leave, err := g.enter(t.Context())
+				err := g.do(t.Context(), func() {
+					if n := inside.Add(1); n > most.Load() {
+						most.Store(n)
+					}
+					time.Sleep(25 * time.Millisecond)
+					inside.Add(-1)
+					served.Add(1)
+				})
 				if busy := (*BusyError)(nil); errors.As(err, &busy) {
 					refused.Add(1)
 					if busy.RetryAfter != time.Second || busy.Cooldown || time.Since(began) != 0 {
 						t.Errorf("refused after %v with %+v", time.Since(began), busy)
 					}
-					return
-				}
-				if err != nil {
+				} else if err != nil {
 					t.Error(err)
-					return
 				}
-				if n := inside.Add(1); n > most.Load() {
-					most.Store(n)
-				}
-				time.Sleep(25 * time.Millisecond)
-				inside.Add(-1)
-				served.Add(1)
-				leave()
 			})
 		}
 		wg.Wait()
+		synctest.Wait()
 		if most.Load() != slots || served.Load() != slots+queue || refused.Load() != callers-slots-queue {
 			t.Errorf("%d inside at once, %d served, %d refused", most.Load(), served.Load(), refused.Load())
 		}
@@ -51,24 +50,30 @@ func TestI23TheGateBoundsHowManyAreInsideAndHowManyWait(t *testing.T) {
 	})
 }
 
+// taken keeps a gate's slot until leave is called, and for good if it is not.
+func taken(t *testing.T, g *gate) (leave func()) {
+	left, in := make(chan struct{}), make(chan struct{})
+	go func() {
+		if err := g.do(t.Context(), func() { close(in); <-left }); err != nil {
+			t.Error("the gate has closed for good: ", err)
+			close(in)
+		}
+	}()
+	<-in
+	return func() { close(left) }
+}
+
 func TestI23TheGateServesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 0)
-		leave, err := g.enter(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		leave := taken(t, g)
 		var order []int
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				leave, err := g.enter(t.Context())
-				if err != nil {
+				if err := g.do(t.Context(), func() { order = append(order, i) }); err != nil { // one at a time: the gate is the lock
 					t.Error(err)
-					return
 				}
-				order = append(order, i) // one at a time: the gate is the lock
-				leave()
 			})
 			synctest.Wait()
 		}
@@ -85,34 +90,66 @@ func TestI23TheGateServesInOrder(t *testing.T) {
 func TestI23WaitingAtTheGateEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 1)
-		leave, err := g.enter(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		leave := taken(t, g)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		if _, err := g.enter(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) || time.Since(began) != time.Second {
+		never := func() { t.Error("it ran although its context had ended") }
+		if err := g.do(ctx, never); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		if _, err := g.enter(ctx); !errors.Is(err, ErrUnavailable) {
+		if err := g.do(ctx, never); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("a context that has ended: %v", err)
 		}
 		// The place is free again for somebody else.
 		got := make(chan error, 1)
-		go func() {
-			leave, err := g.enter(t.Context())
-			if err == nil {
-				leave()
-			}
-			got <- err
-		}()
+		go func() { got <- g.do(t.Context(), func() {}) }()
 		synctest.Wait()
 		leave()
-		leave() // leaving twice gives nothing away
 		if err := <-got; err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
+		if g.free != 1 {
+			t.Errorf("%d slots", g.free)
+		}
+	})
+}
+
+// What has begun may have spent a guess: whoever asked is told how it ended.
+func TestWhoeverIsInsideTheGateIsWaitedForWhateverItsContextSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 0)
+		leave := taken(t, g)
+		time.AfterFunc(time.Second, leave) // it has waited for its turn
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := false
+		if err := g.do(ctx, func() {
+			cancel()
+			time.Sleep(time.Second)
+			ended = true
+		}); err != nil || !ended {
+			t.Errorf("%v, ended: %v", err, ended)
+		}
+	})
+}
+
+func TestAPanicInsideTheGateGoesOnWhereItWasAskedForAndKeepsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1)
+		func() {
+			defer func() {
+				p, ok := recover().(*panicked)
+				if !ok || p.value != "no" || !strings.HasPrefix(p.String(), "no\n") || !strings.Contains(p.String(), "gate_test.go") {
+					t.Errorf("%v", p)
+				}
+			}()
+			_ = g.do(t.Context(), func() { panic("no") })
+		}()
+		if err := g.do(t.Context(), runtime.Goexit); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
 		if g.free != 1 {
 			t.Errorf("%d slots", g.free)
 		}
@@ -124,27 +161,21 @@ func TestI23TheGateLosesNoSlotToWaitersThatGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 1)
 		for range 200 {
-			leave, err := g.enter(t.Context())
-			if err != nil {
-				t.Fatal("the gate has closed for good")
-			}
+			leave := taken(t, g)
 			ctx, cancel := context.WithCancel(t.Context())
-			go func() {
-				if leave, err := g.enter(ctx); err == nil {
-					leave()
-				}
-			}()
+			go func() { _ = g.do(ctx, func() {}) }()
 			synctest.Wait()
-			cancel() // wakes the waiter, which finds the slot in its hands
+			go cancel() // in the moment in which it is its turn
 			leave()
 			synctest.Wait()
-			if g.free != 1 {
+			if g.free != 1 || g.waiting.Len() != 0 {
 				t.Fatal("a slot is lost")
 			}
 		}
 	})
 
 	g := newGate(2, 100)
+	var ran, told atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 2000 {
 		wg.Go(func() {
@@ -153,15 +184,20 @@ func TestI23TheGateLosesNoSlotToWaitersThatGiveUp(t *testing.T) {
 				go cancel()
 			}
 			defer cancel()
-			if leave, err := g.enter(ctx); err == nil {
-				runtime.Gosched()
-				leave()
+			if g.do(ctx, func() { ran.Add(1); runtime.Gosched() }) == nil {
+				told.Add(1)
 			}
 		})
 	}
 	wg.Wait()
-	if g.free != 2 || g.waiting.Len() != 0 {
-		t.Errorf("%d of 2 slots, %d waiting", g.free, g.waiting.Len())
+	for range 2 { // both can still be had at once
+		taken(t, g)
+	}
+	if ran.Load() != told.Load() { // a guess that nobody knows of would be spent
+		t.Errorf("%d ran, %d were told so", ran.Load(), told.Load())
+	}
+	if g.free != 0 || g.waiting.Len() != 0 {
+		t.Errorf("%d slots, %d waiting", g.free, g.waiting.Len())
 	}
 }
 
@@ -171,12 +207,8 @@ func TestGateDefaults(t *testing.T) {
 		t.Errorf("%d slots, %d in the queue", g.free, g.queue)
 	}
 	g = newGate(1, -1)
-	leave, err := g.enter(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer leave()
-	if _, err := g.enter(t.Context()); !errors.As(err, new(*BusyError)) {
+	defer taken(t, g)()
+	if err := g.do(t.Context(), func() {}); !errors.As(err, new(*BusyError)) {
 		t.Errorf("without a queue: %v", err)
 	}
 }

@@ -160,19 +160,19 @@ func clip(s string, n int) string {
 // checkPassword spends a guess, compares, and settles. a holds an id only for an account that exists.
 func (l *Logins) checkPassword(ctx context.Context, c Client, key string, a Account, password []byte, known knownBy, admit admit) (firstFactor, error) {
 	wctx, waited := l.begin(ctx, OpHashWait)
-	leave, err := l.gate.enter(wctx)
-	waited(err)
-	if err != nil {
-		if !errors.As(err, new(*BusyError)) {
-			return firstFactor{}, errors.Join(told{unavailable("client", err)}, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "client gone while waiting")))
+	var began time.Time // not the injected clock: this is about what can be measured from outside
+	f, err := firstFactor{}, error(ErrUnavailable)
+	if busy := l.gate.do(wctx, func() {
+		waited(nil)
+		began = time.Now()
+		f, err = l.checkInGate(ctx, c, key, a, password, known, admit)
+	}); busy != nil {
+		waited(busy)
+		if !errors.As(busy, new(*BusyError)) {
+			return firstFactor{}, errors.Join(told{unavailable("client", busy)}, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "client gone while waiting")))
 		}
-		return firstFactor{}, errors.Join(err, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "too many passwords at once")))
+		return firstFactor{}, errors.Join(busy, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, a, "password", "too many passwords at once")))
 	}
-	began := time.Now() // not the injected clock: this is about what can be measured from outside
-	f, err := func() (firstFactor, error) {
-		defer leave() // also when something panics
-		return l.checkInGate(ctx, c, key, a, password, known, admit)
-	}()
 	if err != nil {
 		l.even(ctx, began)
 	}

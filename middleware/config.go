@@ -100,6 +100,7 @@ type core struct {
 	paths    Paths
 	cookies  cookieNames
 	manager  *scs.SessionManager
+	dataKey  any // under which manager keeps its data in a context
 	addr     addrResolver
 	forgery  *forgery
 	login    *limit
@@ -235,6 +236,7 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 		return nil, errors.Join(errs...)
 	}
 	w.manager = newManager(w)
+	w.dataKey = dataKey(w.manager)
 	w.browser = Group{core: w, respond: newBrowser(w), guards: slots{cookie: true}, slot: challenge.Cookie}
 	w.programs = Group{core: w, respond: program{w}, guards: slots{header: true, cookie: true}, slot: challenge.Bearer}
 	return &Web{Group: &w.browser, Session: w.manager}, nil

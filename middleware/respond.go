@@ -201,18 +201,14 @@ var (
 func (v *visit) deliver(a answer) {
 	core := v.core
 	if a.kind == loggedOut && v.kind == cookieCredential || a.kind == cancelled && v.kind == cookieCredential {
-		if v.load() == nil {
-			core.manager.WriteSessionCookie(v.ctx, v.out, "", time.Time{})
-			core.forgery.renew(v.out, a.form)
-		}
+		core.manager.WriteSessionCookie(v, v.out, "", time.Time{})
+		core.forgery.renew(v.out, a.form)
 		return
 	}
 	if a.outcome.Token == "" || a.outcome.Session.Slot() != challenge.Cookie {
 		return
 	}
-	if v.load() == nil {
-		core.manager.WriteSessionCookie(v.ctx, v.out, a.outcome.Token, a.outcome.Session.Expires())
-	}
+	core.manager.WriteSessionCookie(v, v.out, a.outcome.Token, a.outcome.Session.Expires())
 	if a.outcome.Device != "" {
 		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.device, Value: a.outcome.Device, Path: "/", HttpOnly: true,
 			Secure: core.site.Secure, SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieLife / time.Second)})

@@ -20,7 +20,8 @@ import (
 // is there, and found in the context by those inside.
 //
 // It is the request's context and response writer at the same time, which saves two allocations on every guarded request:
-// as a context it ends with the login (I-16), as a writer it commits the app's session data before the first byte.
+// as a context it ends with the login (I-16) and brings the app's session data, made ready when somebody first asks for it;
+// as a writer it commits that data before the first byte.
 type visit struct {
 	core   *core
 	group  *Group
@@ -35,7 +36,6 @@ type visit struct {
 	basic   *credential        // of Basic only
 	session *challenge.Session // what the token stands for; nil before it was looked up
 	login   *challenge.Login   // the finished login, if there is one: the session's, or that of this one request (Basic)
-	ctx     context.Context    // the visit with scs's data around it; nil until somebody needs it
 	form    *checked           // hands out the token for forms; nil until somebody needs it
 
 	ownSite    bool              // a guard has seen the site's own origin and token (I-24)
@@ -46,9 +46,12 @@ type visit struct {
 	created    bool // the commit made a session of its own
 	reported   bool // the audit knows of a failure of ours
 
-	mu    sync.Mutex
+	serving bool // the app's handler has begun
+
+	mu    sync.Mutex // of what follows
 	watch atomic.Pointer[watch]
 	over  bool // the handler has returned
+	data  any  // scs's own; nil until somebody needs it
 }
 
 type visitKey struct{}
@@ -71,29 +74,14 @@ type store struct{ core *core }
 
 var _ scs.CtxStore = store{}
 
-// FindCtx looks a token up for the visit in ctx, so that one round trip serves scs and the guards. It finds only tokens that
-// were issued: one that was planted is never adopted (I-03).
+// FindCtx gives what the visit in ctx has looked up already. It finds only tokens that were issued: one that was planted is
+// never adopted (I-03).
 func (s store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
-	v := visitOf(ctx)
-	if v == nil || v.session != nil || token != v.token {
+	around, ok := ctx.(loadContext)
+	if !ok || token != around.v.token {
 		return nil, false, errForeign
 	}
-	// The request's own context: a database driver may look at it from a goroutine of its own, while the visit's is in the making.
-	ctx, logins := v.parent, s.core.logins
-	session, err := logins.Open(ctx, v.slot, token)
-	if err != nil {
-		return nil, false, err
-	}
-	if logins.NeedsTouch(session) {
-		switch err := logins.Touch(ctx, v.client(), session); {
-		case errors.Is(err, challenge.ErrEnded):
-			session = nobody
-		case err != nil:
-			return nil, false, err
-		}
-	}
-	v.session = session
-	return session.Data(), session.Exists(), nil
+	return around.v.session.Data(), around.v.session.Exists(), nil
 }
 
 // CommitCtx writes data into the session that was found, which must still be there, or makes a new one of nobody's.
@@ -150,6 +138,23 @@ func newManager(c *core) *scs.SessionManager {
 	return m
 }
 
+// dataKey finds out the key under which a manager keeps its data in a context: the first that it asks for when it loads.
+func dataKey(m *scs.SessionManager) any {
+	asked := &askedContext{Context: context.Background()}
+	_, _ = m.Load(asked, "")
+	return asked.key
+}
+
+type askedContext struct {
+	context.Context
+	key any
+}
+
+func (c *askedContext) Value(key any) any {
+	c.key = key
+	return nil
+}
+
 // arrive makes the visit of a request that has none, or finds the one it has.
 func (g *Group) arrive(w http.ResponseWriter, r *http.Request) (v *visit, first bool) {
 	if v := visitOf(r.Context()); v != nil && v.core == g.core {
@@ -179,37 +184,61 @@ func (v *visit) read(slots slots) {
 	}
 }
 
-// open looks up what the token stands for. Without a token there is no access to the store.
+// open looks up what the token stands for, in one round trip for scs and the guards. Without a token there is no access to
+// the store. It uses the request's own context: a database driver may look at it from a goroutine of its own, while the visit
+// is in the making.
 func (v *visit) open() error {
+	v.session = nobody
 	if v.token == "" {
-		v.session = nobody
 		return nil
 	}
-	if err := v.load(); err != nil {
-		return err
-	}
-	v.login, _ = v.session.Login()
-	return nil
-}
-
-// load puts scs's data around the visit, once. It refuses when somebody else has done so before.
-func (v *visit) load() error {
-	if v.ctx != nil {
-		return nil
-	}
-	token := v.token
-	if v.session != nil {
-		token = "" // looked up already, or nothing to look up
-	}
-	ctx, err := v.core.manager.Load(v, token)
+	ctx, logins := v.parent, v.core.logins
+	session, err := logins.Open(ctx, v.slot, v.token)
 	if err != nil {
 		return err
 	}
-	if ctx == context.Context(v) {
-		return errForeign
+	if logins.NeedsTouch(session) {
+		switch err := logins.Touch(ctx, v.client(), session); {
+		case errors.Is(err, challenge.ErrEnded):
+			return nil
+		case err != nil:
+			return err
+		}
 	}
-	v.ctx = ctx
-	return nil
+	v.session = session
+	v.login, _ = session.Login()
+	if len(session.Data()) > 0 {
+		_, err = v.load()
+	}
+	return err
+}
+
+// load makes scs's data ready, once. Where the session holds no values it cannot fail, and waits until somebody asks.
+func (v *visit) load() (data any, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.data == nil {
+		ctx, err := v.core.manager.Load(loadContext{v.parent, v}, v.token)
+		if err != nil {
+			return nil, err
+		}
+		v.data = ctx.Value(v.core.dataKey)
+	}
+	return v.data, nil
+}
+
+// changed reports whether the app has changed its session data.
+func (v *visit) changed() bool {
+	v.mu.Lock()
+	untouched := v.data == nil
+	v.mu.Unlock()
+	return !untouched && v.core.manager.Status(v) == scs.Modified
+}
+
+// loadContext is what scs loads from.
+type loadContext struct {
+	context.Context
+	v *visit
 }
 
 // client is who asks, for the machine and the audit.
@@ -223,12 +252,13 @@ func (v *visit) client() challenge.Client {
 
 // serve lets the request through to next.
 func (v *visit) serve(next http.Handler, r *http.Request) {
-	if err := v.load(); err != nil {
-		v.answer(v.outage(err))
+	if v.parent.Value(v.core.dataKey) != nil { // session machinery outside would never see what is changed here
+		v.answer(v.outage(errForeign))
 		return
 	}
+	v.serving = true
 	defer v.leave()
-	next.ServeHTTP(v, r.WithContext(v.ctx))
+	next.ServeHTTP(v, r.WithContext(v))
 	v.commit()
 }
 
@@ -304,18 +334,18 @@ func (v *visit) commit() bool {
 		return !v.failed
 	}
 	v.committed = true
-	if v.ctx == nil || v.core.manager.Status(v.ctx) != scs.Modified {
+	if !v.changed() {
 		return true
 	}
 	v.committing = true
-	token, _, err := v.core.manager.Commit(v.ctx)
+	token, _, err := v.core.manager.Commit(v)
 	v.committing = false
 	if err != nil {
 		v.discard(err)
 		return false
 	}
 	if v.created {
-		v.core.manager.WriteSessionCookie(v.ctx, v.w, token, v.session.Expires())
+		v.core.manager.WriteSessionCookie(v, v.w, token, v.session.Expires())
 	}
 	return true
 }

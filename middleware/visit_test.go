@@ -125,6 +125,42 @@ func TestParallelWritesOfAppDataKeepTheLogin(t *testing.T) {
 	}
 }
 
+func TestGoroutinesOfAHandlerMayBeTheFirstToAskForAppData(t *testing.T) {
+	w := found(t)
+	s := w.web.Session
+	w.mux.Handle("/account/many", w.web.RequireSecondFactor(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() { s.Put(r.Context(), fmt.Sprint("n", i), i) })
+		}
+		wg.Wait()
+	})))
+	w.mux.Handle("/account/names", w.web.RequireSecondFactor(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(rw, len(s.Keys(r.Context())))
+	})))
+	b := w.browser().login()
+	b.want(b.get("/account/many"), 200, "")
+	b.get("/account/names")
+	if b.page != "20" {
+		t.Error("kept:", b.page)
+	}
+}
+
+func TestAppDataThatCannotBeReadDenies_I20(t *testing.T) {
+	w := found(t)
+	b := w.browser().login()
+	session, err := w.logins.Open(t.Context(), challenge.Cookie, b.cookies[sessionCookie])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.logins.SaveData(t.Context(), session, []byte("not written by us")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/account", "/login"} {
+		b.want(b.get(path), 503, "")
+	}
+}
+
 func TestForeignSessionMachineryIsRefused(t *testing.T) {
 	w := found(t)
 	b := w.browser().login()

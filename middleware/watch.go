@@ -39,10 +39,16 @@ func (v *visit) Err() error {
 	return v.parent.Err()
 }
 
-// Value finds the visit itself, and what the request's context holds.
+// Value finds the visit itself, the app's session data, and what the request's context holds.
 func (v *visit) Value(key any) any {
 	if _, ok := key.(visitKey); ok {
 		return v
+	}
+	if key == v.core.dataKey {
+		if data, err := v.load(); err == nil {
+			return data
+		}
+		return nil
 	}
 	if w := v.watch.Load(); w != nil {
 		return w.ctx.Value(key) // the standard library finds its own cancellation this way
@@ -54,7 +60,7 @@ func (v *visit) Value(key any) any {
 func (v *visit) startWatch() *watch {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if w := v.watch.Load(); w != nil || v.login == nil || v.over || v.ctx == nil {
+	if w := v.watch.Load(); w != nil || v.login == nil || v.over || !v.serving {
 		return w
 	}
 	v.client() // recheck reads it in another goroutine

@@ -68,7 +68,7 @@ func BenchmarkFlood(b *testing.B) {
 		name  string
 		n     int
 		login func(int) bool
-	}{{"idle", 0, nil}, {"ungated-200", 200, ungated}, {"gated-200", 200, gated}, {"gated-500", 500, gated}} {
+	}{{"idle", 0, nil}, {"gated-200", 200, gated}, {"gated-500", 500, gated}, {"ungated-200", 200, ungated}} { // which leaves a heap of GiB
 		b.Run(v.name, func(b *testing.B) {
 			for b.Loop() {
 				refusals()
@@ -122,7 +122,7 @@ func floodSite(b *testing.B) (s *httptest.Server, refusals func() []time.Duratio
 		page.ServeHTTP(w, r)
 	})
 	s = httptest.NewServer(mux)
-	s.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+	s.Client().Transport.(*http.Transport).DisableKeepAlives = true // each is somebody else
 	token = benchPost(b, mux, "/api/login", "", `{"username":"alice","password":"correct-horse-battery"}`)
 	return s, func() []time.Duration {
 		mu.Lock()
@@ -157,7 +157,7 @@ func floodOnce(b *testing.B, site *httptest.Server, n int, login func(int) bool,
 	done := make(chan struct{})
 	var watching, flood sync.WaitGroup
 	watching.Go(func() {
-		for tick := time.NewTicker(time.Millisecond); ; {
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
 			select {
 			case <-done:
 				tick.Stop()

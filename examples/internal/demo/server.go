@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 )
 
@@ -19,8 +21,15 @@ const (
 	maxHeader     = 32 << 10
 )
 
+// gcPercent lets a few password hashes, each 19 MiB of garbage, share one collection; with Go's 100 each hash would make one,
+// which other requests feel under a flood of logins (docs/benchmarks.md). GOGC in the environment wins.
+const gcPercent = 200
+
 // Serve answers requests until ctx ends, and then finishes those that are under way.
 func (d *Demo) Serve(ctx context.Context, handler http.Handler) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,

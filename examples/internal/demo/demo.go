@@ -53,7 +53,8 @@ type Demo struct {
 	LoginRate                                  int
 	TrustedProxies                             []netip.Prefix
 
-	mailed   bool // -smtp: the outbox gets no mail
+	logins   *challenge.Logins // waited for at the end; nil before the pages are made
+	mailed   bool              // -smtp: the outbox gets no mail
 	listener net.Listener
 	stdout   io.Writer
 	stderr   io.Writer

@@ -42,6 +42,7 @@ type Pages struct {
 // Pages makes the demo's pages.
 func (d *Demo) Pages(logins *challenge.Logins, web *middleware.Web) (*Pages, error) {
 	p := &Pages{demo: d, logins: logins, web: web}
+	d.logins = logins
 	sum := sha256.Sum256([]byte(pageStyle))
 	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -25,7 +25,7 @@ const (
 // which other requests feel under a flood of logins (docs/benchmarks.md). GOGC in the environment wins.
 const gcPercent = 200
 
-// Serve answers requests until ctx ends, and then finishes those that are under way.
+// Serve answers requests until ctx ends, and then finishes those that are under way, and the mails they asked for.
 func (d *Demo) Serve(ctx context.Context, handler http.Handler) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -54,5 +54,19 @@ func (d *Demo) Serve(ctx context.Context, handler http.Handler) error {
 	if err := server.Shutdown(ending); err != nil {
 		return errors.Join(err, server.Close())
 	}
-	return nil
+	if d.logins == nil {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() { // mails that tell people what happened to their account
+		d.logins.WaitForNotices()
+		d.logins.WaitForReports()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ending.Done():
+		return errors.New("some notices were not sent before the end")
+	}
 }

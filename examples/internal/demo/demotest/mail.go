@@ -11,15 +11,18 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mailed logs carol in with the code out of the mail that the program sends to a real port.
 func mailed(t *testing.T, program string) {
-	port, mails := catchAll(t)
+	ending := make(chan struct{})
+	port, mails := catchAll(t, ending)
 	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-smtp", fmt.Sprintf("smtp://127.0.0.1:%d?from=login@acme.example&insecure-no-tls=true", port))
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -28,16 +31,20 @@ func mailed(t *testing.T, program string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	ended := make(chan error, 1)
+	defer func() { _ = cmd.Process.Kill() }()
 	at := ""
 	for lines := bufio.NewScanner(stdout); at == "" && lines.Scan(); {
 		if line := lines.Text(); strings.HasPrefix(line, "listening on ") {
 			at = line[strings.LastIndexByte(line, ' ')+1:]
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	go func() {
+		_, _ = io.Copy(io.Discard, stdout)
+		ended <- cmd.Wait()
+	}()
 
-	post := func(path, bearer, body string) (answer struct{ Status, Token string }) {
+	post := func(want int, path, bearer, body string) (answer struct{ Status, Token string }) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -51,21 +58,57 @@ func mailed(t *testing.T, program string) {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d, %v", path, res.StatusCode, err)
+		if res.StatusCode != want {
+			t.Fatalf("%s: status %d", path, res.StatusCode)
+		}
+		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil && want == http.StatusOK { // a problem has numbers there
+			t.Fatal(err)
 		}
 		return answer
 	}
-	pending := post("/api/login", "", `{"username":"carol","password":"correct-horse-battery"}`)
-	text, html := bodies(t, <-mails)
+	pending := post(http.StatusOK, "/api/login", "", `{"username":"carol","password":"correct-horse-battery"}`)
+	text, html := bodies(t, next(t, mails))
 	code := regexp.MustCompile(`(?m)^[0-9]{6}\r?$`)
 	got := strings.TrimSpace(code.FindString(text))
 	if got == "" || got != strings.TrimSpace(code.FindString(html)) || !strings.Contains(html, "<html") {
 		t.Fatalf("the code is %q in the text and %q in the HTML", got, code.FindString(html))
 	}
-	if a := post("/api/login/verify", pending.Token, `{"code":"`+got+`"}`); a.Status != "authenticated" {
+	if a := post(http.StatusOK, "/api/login/verify", pending.Token, `{"code":"`+got+`"}`); a.Status != "authenticated" {
 		t.Errorf("the code of the mail: %s", a.Status)
 	}
+
+	// Carol is told that somebody tried passwords, and that mail is still under way when the program is told to end.
+	for range 3 {
+		post(http.StatusUnauthorized, "/api/login", "", `{"username":"carol","password":"wrong"}`)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for host := strings.TrimPrefix(at, "http://"); ; time.Sleep(time.Millisecond) {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			break // nobody is let in any more
+		}
+		_ = conn.Close()
+	}
+	close(ending)
+	if text, _ := bodies(t, next(t, mails)); !strings.Contains(text, "127.0.0.1") {
+		t.Errorf("the notice: %q", text)
+	}
+	if err := next(t, ended); err != nil {
+		t.Errorf("the program did not end well: %v", err)
+	}
+}
+
+// next waits for what must come.
+func next[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing came within a minute")
+	}
+	return v
 }
 
 // bodies takes a mail of two alternatives apart.
@@ -96,8 +139,9 @@ func bodies(t *testing.T, data string) (text, html string) {
 	return text, html
 }
 
-// catchAll is a mail server for tests of the kind that people have on their own machine: no TLS, no account, takes all.
-func catchAll(t *testing.T) (port int, mails <-chan string) {
+// catchAll is a mail server for tests of the kind that people have on their own machine: no TLS, no account, takes all. After
+// the first mail it takes its time, until more is closed.
+func catchAll(t *testing.T, more <-chan struct{}) (port int, mails <-chan string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +170,17 @@ func catchAll(t *testing.T) (port int, mails <-chan string) {
 		}
 	}
 	go func() {
-		for {
+		for first := true; ; first = false {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go session(conn)
+			go func() {
+				if !first {
+					<-more
+				}
+				session(conn)
+			}()
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).Port, taken

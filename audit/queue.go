@@ -179,12 +179,11 @@ func (q *Queue) run() {
 		}
 		select { // drained only once it is empty
 		case e := <-q.events:
-			q.write(e)
-			if q.abandoned() {
-				return
-			}
+			q.write(e) // or counts it as lost, when the time for that is over
 		default:
-			q.tell()
+			if !q.abandoned() {
+				q.tell()
+			}
 			return
 		}
 	}

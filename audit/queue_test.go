@@ -256,6 +256,10 @@ func TestCloseEndsAtItsDeadlineAndSaysWhatIsLeft(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "10 events") || time.Since(began) > 4*time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
+		synctest.Wait()
+		if q.Dropped() != 10 {
+			t.Errorf("I-21: %d dropped", q.Dropped())
+		}
 		if err := q.Record(t.Context(), numbered(1)); !errors.Is(err, audit.ErrQueueClosed) {
 			t.Errorf("after Close: %v", err)
 		}
@@ -280,6 +284,10 @@ func TestCloseEndsAtItsDeadlineAndSaysWhatIsLeft(t *testing.T) {
 			t.Errorf("whoever waited for room: %v", err)
 		}
 		close(release)
+		synctest.Wait()
+		if q.Dropped() != 5 { // all but the one in hand, which the sink took after all
+			t.Errorf("I-21: %d dropped", q.Dropped())
+		}
 	})
 }
 

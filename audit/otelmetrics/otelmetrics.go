@@ -63,7 +63,7 @@ type Telemetry struct {
 	inProgress metric.Int64UpDownCounter
 	errors     metric.Int64Counter
 
-	method, reason label.Set
+	method, reason, remark label.Set // a remark is the reason of a success
 }
 
 var _ audit.Recorder = (*Telemetry)(nil)
@@ -113,10 +113,14 @@ func (t *Telemetry) Record(ctx context.Context, e audit.Event) error {
 			t.methods.Add(ctx, 1, metric.WithAttributes(event, method))
 		}
 	}
-	if e.Reason != "" {
+	switch {
+	case e.Reason == "":
+	case e.Outcome == audit.Success:
+		in = append(in, attribute.String("reason", t.remark.Value(e.Reason)))
+	default:
 		reason := attribute.String("reason", t.reason.Value(e.Reason))
 		in = append(in, reason)
-		if t.meter != nil && e.Outcome != audit.Success {
+		if t.meter != nil {
 			t.refusals.Add(ctx, 1, metric.WithAttributes(event, reason))
 		}
 	}
@@ -181,20 +185,10 @@ func (t *Telemetry) Count(c Counts) error {
 		return nil
 	}
 	var errs []error
-	for _, v := range []struct {
-		name, help string
-		read       func() uint64
-	}{
-		{"lost_events", "Audit events that the sink did not take.", c.LostEvents},
-		{"dropped_events", "Audit events that a queue did not take or write.", c.DroppedEvents},
-		{"unavailable", "Answers with status 503.", c.Unavailable},
-		{"anonymous", "Requests without a credential that a guard sent away.", c.Anonymous},
-	} {
-		if v.read != nil {
-			_, err := t.meter.Int64ObservableCounter("sallyport."+v.name, metric.WithDescription(v.help),
-				metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { o.Observe(int64(v.read())); return nil }))
-			errs = append(errs, err)
-		}
-	}
+	label.Counts(c).Each(func(name, help string, read func() uint64) {
+		_, err := t.meter.Int64ObservableCounter("sallyport."+name, metric.WithDescription(help),
+			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { o.Observe(int64(read())); return nil }))
+		errs = append(errs, err)
+	})
 	return errors.Join(errs...)
 }

@@ -185,6 +185,23 @@ func TestAnErrorIsCountedAndItsTextKeptOut_I21(t *testing.T) {
 	}
 }
 
+func TestWhatSuccessesSayTakesNoRoomFromRefusals(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	telemetry, err := otelmetrics.New(otelmetrics.Options{Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for a := range 10 {
+		for b := range 10 {
+			_ = telemetry.Record(t.Context(), audit.Event{Name: audit.Logout, Outcome: audit.Success, Reason: string(rune('a'+a)) + string(rune('a'+b))})
+		}
+	}
+	_ = telemetry.Record(t.Context(), audit.Event{Name: audit.LoginRefused, Outcome: audit.Failure, Reason: "account disabled"})
+	if got := collected(t, reader); got["sallyport.refusals event="+string(audit.LoginRefused)+",reason=account disabled"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestMetricsOrTracesAlone(t *testing.T) {
 	if _, err := otelmetrics.New(otelmetrics.Options{}); err == nil {
 		t.Error("nowhere to go is accepted")

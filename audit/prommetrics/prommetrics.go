@@ -60,7 +60,7 @@ var _ audit.Recorder = (*Metrics)(nil)
 // buckets reach from a store in the same process to a sender's limit of ten.
 var buckets = []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// New registers the metrics with reg. It is an error when they are there already.
+// New registers the metrics with reg. It is an error when one of them is there already; then none is registered.
 func New(reg prometheus.Registerer) (*Metrics, error) {
 	if reg == nil {
 		return nil, errors.New("prommetrics: there is no registry: give prometheus.DefaultRegisterer, or one of your own")
@@ -79,10 +79,8 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 			Help: "Operations under way; of hash-wait the length of the queue."}, []string{"operation"}),
 		errors: counter("operation_errors_total", "Operations that failed; of hash-wait those that found the queue full.", "operation", "error"),
 	}
-	for _, c := range []prometheus.Collector{m.events, m.methods, m.refusals, m.seconds, m.inProgress, m.errors} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
+	if err := register(reg, []prometheus.Collector{m.events, m.methods, m.refusals, m.seconds, m.inProgress, m.errors}); err != nil {
+		return nil, err
 	}
 	// A series that begins with its first event has no increase to alert on.
 	for _, n := range audit.Names() {
@@ -135,22 +133,25 @@ type Counts struct {
 	Anonymous     func() uint64 // Anonymous of middleware.Web.Counts
 }
 
-// Count registers metrics that read c whenever they are asked for.
+// Count registers metrics that read c whenever they are asked for, all of them or none.
 func (m *Metrics) Count(c Counts) error {
-	var errs []error
-	for _, v := range []struct {
-		name, help string
-		read       func() uint64
-	}{
-		{"lost_events_total", "Audit events that the sink did not take.", c.LostEvents},
-		{"dropped_events_total", "Audit events that a queue did not take or write.", c.DroppedEvents},
-		{"unavailable_total", "Answers with status 503.", c.Unavailable},
-		{"anonymous_total", "Requests without a credential that a guard sent away.", c.Anonymous},
-	} {
-		if v.read != nil {
-			errs = append(errs, m.reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sallyport_" + v.name, Help: v.help},
-				func() float64 { return float64(v.read()) })))
+	var all []prometheus.Collector
+	label.Counts(c).Each(func(name, help string, read func() uint64) {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sallyport_" + name + "_total", Help: help},
+			func() float64 { return float64(read()) }))
+	})
+	return register(m.reg, all)
+}
+
+// register registers all, or none.
+func register(reg prometheus.Registerer, all []prometheus.Collector) error {
+	for i, c := range all {
+		if err := reg.Register(c); err != nil {
+			for _, c := range all[:i] {
+				reg.Unregister(c)
+			}
+			return err
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }

@@ -241,6 +241,17 @@ func TestWhatIsRegisteredTwiceIsRefused_I19(t *testing.T) {
 	}
 }
 
+func TestWhatCouldNotBeRegisteredWholeLeavesNothingBehind(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_operation_errors_total", Help: "not ours"}))
+	if _, err := prommetrics.New(reg); err == nil {
+		t.Fatal("a name that is taken is accepted")
+	}
+	if all, err := reg.Gather(); err != nil || len(all) != 1 {
+		t.Errorf("%d metrics are there, %v", len(all), err)
+	}
+}
+
 // The dashboard and the rules in docs.
 
 const dashboard, rules = "../../docs/grafana.json", "../../docs/alerts.yml"

@@ -58,6 +58,26 @@ var names = func() map[audit.Name]bool {
 	return m
 }()
 
+// Counts are numbers that others count; those of prommetrics and otelmetrics, which document them, convert to it.
+type Counts struct{ LostEvents, DroppedEvents, Unavailable, Anonymous func() uint64 }
+
+// Each calls f for each that is there, with its name and help.
+func (c Counts) Each(f func(name, help string, read func() uint64)) {
+	for _, v := range []struct {
+		name, help string
+		read       func() uint64
+	}{
+		{"lost_events", "Audit events that the sink did not take.", c.LostEvents},
+		{"dropped_events", "Audit events that a queue did not take or write.", c.DroppedEvents},
+		{"unavailable", "Answers with status 503.", c.Unavailable},
+		{"anonymous", "Requests without a credential that a guard sent away.", c.Anonymous},
+	} {
+		if v.read != nil {
+			f(v.name, v.help, v.read)
+		}
+	}
+}
+
 // Set turns texts of which there are only a few into labels. The zero value is ready to use, and safe for concurrent use.
 type Set struct {
 	mu   sync.RWMutex

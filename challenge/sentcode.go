@@ -3,13 +3,10 @@ package challenge
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/challenge/texts"
 )
@@ -153,64 +150,4 @@ func siteHost(site string) string {
 		return ""
 	}
 	return u.Hostname()
-}
-
-// mailAddress accepts one bare address (RFC 5322 addr-spec, at most 254 bytes, RFC 5321 section 4.5.3.1) that cannot end
-// a header line. The domain is lower-cased; the local part belongs to its host.
-func mailAddress(s string) (string, bool) {
-	if s == "" || len(s) > 254 || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 || unicode.Is(unicode.Cf, r) }) {
-		return "", false
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Name != "" || a.Address != s {
-		return "", false
-	}
-	at := strings.LastIndexByte(s, '@')
-	if strings.HasPrefix(s[at+1:], "[") { // a host by its number is nobody's mailbox
-		return "", false
-	}
-	return s[:at+1] + strings.ToLower(s[at+1:]), true
-}
-
-// phoneNumber accepts a number in E.164: a plus and 7 to 15 digits, the first not 0. The spaces, dots, hyphens and
-// brackets that people type are dropped.
-func phoneNumber(s string) (string, bool) {
-	if len(s) > maxTyped {
-		return "", false
-	}
-	n := strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(s)
-	if len(n) < 8 || len(n) > 16 || n[0] != '+' || n[1] == '0' {
-		return "", false
-	}
-	if _, ok := parseDigits(n[1:]); !ok {
-		return "", false
-	}
-	return n, true
-}
-
-// Mask shows enough of a destination for its owner to know it and too little for anybody else to use it: c•••l@example.com,
-// •••01. The number of dots says nothing about the length. Of an unknown channel's destination nothing is shown.
-func Mask(channel, to string) string {
-	const dots = "•••"
-	switch channel {
-	case ChannelEmail:
-		at := strings.LastIndexByte(to, '@')
-		if at < 1 {
-			return dots
-		}
-		local, domain := []rune(to[:at]), to[at:]
-		switch len(local) {
-		case 1, 2:
-			return dots + domain
-		case 3:
-			return string(local[:1]) + dots + domain
-		}
-		return string(local[:1]) + dots + string(local[len(local)-1:]) + domain
-	case ChannelSMS:
-		if len(to) < 8 {
-			return dots
-		}
-		return dots + to[len(to)-2:]
-	}
-	return dots
 }

@@ -103,7 +103,7 @@ func TestAnAccessTokenCanBeMadeIntoNothing(t *testing.T) {
 			_, err := h.logins.StepUp(ctx, c, s, challenge.CodeInput{Method: "totp", Code: h.totp(0)})
 			return err
 		},
-		"a question":        func() error { _, err := h.logins.BeginStepUp(ctx, c, s, ""); return err },
+		"a question":        func() error { _, err := h.logins.BeginStepUp(ctx, c, s, "", false); return err },
 		"a confirmed login": func() error { _, err := h.logins.ConfirmPassword(ctx, c, s, "", []byte(password)); return err },
 		"an authenticator": func() error {
 			_, err := h.logins.BeginEnrolment(ctx, c, s, challenge.EnrolInput{Method: "totp"})

@@ -53,8 +53,8 @@ func networkOf(accountID string, addr netip.Addr) (id deviceID) {
 func encodeBudget(e *encoder, b *budget) {
 	e.uint(uint64(max(b.spent, 0)))
 	e.uint(uint64(max(b.wrong, 0)))
-	e.uint(uint64(b.window))
-	e.uint(uint64(b.blocks))
+	e.uint(b.window)
+	e.uint(b.blocks)
 	e.time(b.until)
 	e.time(b.last)
 }
@@ -62,8 +62,8 @@ func encodeBudget(e *encoder, b *budget) {
 func decodeBudget(d *decoder, b *budget) {
 	b.spent = int(d.uint() & 0xffff)
 	b.wrong = int(d.uint() & 0xffff)
-	b.window = uint32(d.uint())
-	b.blocks = uint32(d.uint())
+	b.window = d.uint()
+	b.blocks = d.uint()
 	b.until = d.time()
 	b.last = d.time()
 }
@@ -95,6 +95,7 @@ func (rec *account) encode() []byte {
 	e.fixed(rec.epoch[:])
 	e.bool(rec.blocked)
 	encodeBudgets(&e, &rec.strange)
+	e.uint(rec.made)
 	e.uint(uint64(len(rec.devices)))
 	for i := range rec.devices {
 		v := &rec.devices[i]
@@ -138,6 +139,7 @@ func decodeAccount(raw []byte) (account, error) {
 	rec.epoch = d.id()
 	rec.blocked = d.bool()
 	decodeBudgets(&d, &rec.strange)
+	rec.made = d.uint()
 	for range d.count() {
 		v := device{id: d.id(), created: d.time(), used: d.time(), full: d.bool()}
 		decodeBudgets(&d, &v.budgets)

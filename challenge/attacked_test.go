@@ -148,7 +148,7 @@ func TestI02InAGraceWhatIsEnrolledMustBeTheOwners(t *testing.T) {
 	if needs, err := h.logins.ChangeNeeds(ctx, challenge.Client{}, h.open(out.Token), false); err != nil || !slices.Contains(needs, challenge.NeedsSecond) {
 		t.Errorf("%v, %v", needs, err)
 	}
-	p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(out.Token), "")
+	p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(out.Token), "", false)
 	if err != nil || p.Prompt.Method != "email" {
 		t.Fatalf("%+v, %v", p, err)
 	}

@@ -463,7 +463,7 @@ func TestI05I21NoSecretIsInTheStoreOrInAnEventOrInAnError(t *testing.T) {
 			t.Fatalf("the walk does not log %s in", name)
 		}
 		h.Clock.Advance(time.Minute)
-		if _, err := h.logins.BeginStepUp(ctx, client, h.open(out.Token), ""); err != nil {
+		if _, err := h.logins.BeginStepUp(ctx, client, h.open(out.Token), "", false); err != nil {
 			t.Fatal(err)
 		}
 		_, err = h.logins.StepUp(ctx, client, h.open(out.Token), challenge.CodeInput{Code: "192837"})

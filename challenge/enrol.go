@@ -18,6 +18,7 @@ type confirmation struct {
 	sealed   []byte    // what it becomes, where the first answer brings it (a passkey); nil: it stays
 	recovery *enrolled // the recovery codes that come with it, if any
 	beside   bool      // a finished login adds it beside what there is
+	weak     time.Time // until then it takes nothing away (I-14)
 }
 
 // apply refuses when the account has meanwhile enrolled something else: a pending login never adds beside a factor (I-02).
@@ -29,7 +30,7 @@ func (c *confirmation) apply(list []enrolled) ([]enrolled, error) {
 	if i < 0 || string(list[i].sealed) != string(c.seen) {
 		return nil, errLostRace
 	}
-	list[i].waits = time.Time{}
+	list[i].waits, list[i].weak = time.Time{}, c.weak
 	if c.sealed != nil {
 		list[i].sealed = c.sealed
 	}
@@ -312,6 +313,8 @@ type EnrolledFactor struct {
 	Created  time.Time
 	Disabled bool // too many wrong answers in a row
 	Left     int  // recovery codes: how many are left
+	// Weak is set for a day on what a recovery code has added: until then it takes no other away (I-14).
+	Weak time.Time
 }
 
 // Security is what an account has, for a page that shows it.
@@ -358,6 +361,9 @@ func (l *Logins) describe(accountID string, rec *account, list []enrolled) (out 
 			continue
 		}
 		f := EnrolledFactor{ID: e.id, Factor: e.factor, Name: e.name, Created: e.created, Disabled: rec.disabled(e.id)}
+		if l.now().Before(e.weak) {
+			f.Weak = e.weak
+		}
 		if e.factor == recoveryName {
 			auth, err := l.open(accountID, e, rec)
 			if err != nil {

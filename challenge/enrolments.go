@@ -25,8 +25,13 @@ type enrolled struct {
 	name    string
 	created time.Time
 	waits   time.Time // zero: confirmed; else it counts for nothing, and is gone at this time
+	weak    time.Time // until then it takes nothing away from what the account had: a recovery code has added it (I-14)
 	sealed  []byte
 }
+
+// weakFor is how long an authenticator that was added on the strength of a recovery code takes nothing away: the owner, who
+// was told by mail, has as long to remove it.
+const weakFor = 24 * time.Hour
 
 func (e *enrolments) encode() []byte {
 	out := make(encoder, 0, 256)
@@ -39,6 +44,7 @@ func (e *enrolments) encode() []byte {
 		out.string(v.name)
 		out.time(v.created)
 		out.time(v.waits)
+		out.time(v.weak)
 		out.bytes(v.sealed)
 	}
 	out.string(e.preferred)
@@ -55,7 +61,7 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 		d.bad = true
 	}
 	for range d.count() {
-		e.list = append(e.list, enrolled{id: d.string(), factor: d.string(), name: d.string(), created: d.time(), waits: d.time(), sealed: d.bytes()})
+		e.list = append(e.list, enrolled{id: d.string(), factor: d.string(), name: d.string(), created: d.time(), waits: d.time(), weak: d.time(), sealed: d.bytes()})
 	}
 	e.preferred = d.string()
 	if d.bad || d.s != "" {
@@ -131,5 +137,5 @@ func (l *Logins) open(accountID string, v enrolled, rec *account) (Authenticator
 		return Authenticator{}, err
 	}
 	state := rec.authOf(v.id)
-	return Authenticator{ID: v.id, Factor: v.factor, Name: v.name, Created: v.created, Data: data, LastStep: state.step, Disabled: rec.disabled(v.id), sealed: v.sealed}, nil
+	return Authenticator{ID: v.id, Factor: v.factor, Name: v.name, Created: v.created, Data: data, LastStep: state.step, Disabled: rec.disabled(v.id), weak: v.weak, sealed: v.sealed}, nil
 }

@@ -51,6 +51,7 @@ type Authenticator struct {
 	LastStep int64  // the last time step used, from the account record
 	Disabled bool   // 100 consecutive failures; see I-09
 
+	weak   time.Time // until then it takes nothing away (I-14)
 	sealed []byte
 }
 

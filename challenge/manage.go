@@ -22,11 +22,12 @@ const maxNameLength = 64
 const (
 	NeedsFirst  = "first-factor"  // the password again (method "password"), or the way the person came in
 	NeedsSecond = "second-factor" // a second factor again
-	NeedsStrong = "other-factor"  // a second factor that is not a recovery code (I-14)
+	NeedsStrong = "other-factor"  // a second factor that is no recovery code, nor was added with one within 24 hours (I-14)
 )
 
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
-// also stands for making new recovery codes: a recovery code alone may add an authenticator and never take one away (I-14).
+// stands for everything but adding: a recovery code may add an authenticator and never take one away (I-14), nor make new
+// codes, choose, rename, or forget known devices. What it has added may not for 24 hours.
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
@@ -45,7 +46,7 @@ func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing
 	}
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
 	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
-	strong := recent(func(name string) bool { return l.factor(name) != nil && name != recoveryName })
+	strong := now.Sub(login.strong) < ConfirmedWithin
 	if !l.bothAgain(login, a) && !slices.ContainsFunc(login.Methods, func(m Method) bool {
 		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || removing || m.Name != methodPassword || m.At.After(login.Created))
 	}) {
@@ -280,10 +281,14 @@ func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenti
 
 // ConfirmEnrolment compares the first answer of the new authenticator, from the same budget as every code (I-08). A right
 // one counts as used (I-12). The authenticator becomes real, every other login of the account ends, and the login goes on
-// under a new token; recovery codes come with the first authenticator. Errors are those of [Logins.Verify].
+// under a new token; recovery codes come with the first authenticator. One that a recovery code has added takes nothing away
+// from what there was for 24 hours (I-14). Errors are those of [Logins.Verify].
 func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
 	c = c.in(s)
-	login, sub, err := l.changing(ctx, c, s, false)
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	if err == nil {
+		err = l.mayChange(ctx, login, &sub, methods, false)
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -321,8 +326,12 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 		}
 	}
 	now := l.now()
+	strong := len(l.changeNeeds(login, sub.account, methods, true)) == 0
+	if !strong { // who may take nothing away adds nothing that may
+		confirm.weak = now.Add(weakFor)
+	}
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{
-		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now}, apply: confirm.apply,
+		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now}, strong: strong, apply: confirm.apply,
 		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""), notice: noticeFactorAdded,
 	})
 	if err != nil {
@@ -431,11 +440,11 @@ func (l *Logins) RenewRecoveryCodes(ctx context.Context, c Client, s *Session) (
 }
 
 // Prefer makes method the one that the account is asked for first, at the next login and from then on; empty means the app's
-// order. It asks for what [Logins.BeginEnrolment] asks for: nobody else may lead the owner to a weaker factor. Nobody is
+// order. It asks for what [Logins.RemoveFactor] asks for: nobody else may lead the owner to a weaker factor. Nobody is
 // logged out by it. ErrMethod for what cannot be chosen.
 func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string) error {
 	c = c.in(s)
-	_, sub, err := l.changing(ctx, c, s, false)
+	_, sub, err := l.changing(ctx, c, s, true)
 	if err != nil {
 		return err
 	}
@@ -462,10 +471,11 @@ func (l *Logins) Prefer(ctx context.Context, c Client, s *Session, method string
 	return l.Record(ctx, event(audit.FactorPreferred, audit.Success, c, sub.account, method, ""))
 }
 
-// RenameFactor changes what a person calls an authenticator; an empty name is none. Nobody is logged out by it.
+// RenameFactor changes what a person calls an authenticator; an empty name is none. It asks for what [Logins.RemoveFactor]
+// asks for, so that nobody else passes one off as another. Nobody is logged out by it.
 func (l *Logins) RenameFactor(ctx context.Context, c Client, s *Session, id, name string) error {
 	c = c.in(s)
-	_, sub, err := l.changing(ctx, c, s, false)
+	_, sub, err := l.changing(ctx, c, s, true)
 	if err != nil {
 		return err
 	}
@@ -507,10 +517,11 @@ func cleanName(s string) (string, bool) {
 
 // factorChange is a change of what an account can log in with.
 type factorChange struct {
-	proof proofUsed
-	shown *Method // what was shown on the way, if anything
-	apply func([]enrolled) ([]enrolled, error)
-	event audit.Event
+	proof  proofUsed
+	shown  *Method // what was shown on the way, if anything
+	strong bool    // and it may take others away
+	apply  func([]enrolled) ([]enrolled, error)
+	event  audit.Event
 	notice
 }
 
@@ -550,6 +561,9 @@ func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login,
 	if ch.shown != nil {
 		p.login.SecondFactor, p.login.Fresh, p.login.Grace = true, now, false
 		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
+		if ch.strong {
+			p.login.strong = now
+		}
 		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
 	}
 	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}

@@ -147,11 +147,14 @@ var changes = []change{
 		out, err := o.logins.RenewRecoveryCodes(ctx, challenge.Client{}, o.open(token))
 		return out.Token, err
 	}},
-	{"rename", false, false, audit.FactorRenamed, "", func(o *own, token string) (string, error) {
+	{"rename", true, false, audit.FactorRenamed, "", func(o *own, token string) (string, error) {
 		return token, o.logins.RenameFactor(ctx, challenge.Client{}, o.open(token), o.id("phone"), "old phone")
 	}},
-	{"prefer", false, false, audit.FactorPreferred, "", func(o *own, token string) (string, error) {
+	{"prefer", true, false, audit.FactorPreferred, "", func(o *own, token string) (string, error) {
 		return token, o.logins.Prefer(ctx, challenge.Client{}, o.open(token), "email")
+	}},
+	{"forget the known devices", true, false, audit.DeviceForgotten, "", func(o *own, token string) (string, error) {
+		return token, o.logins.ForgetDevice(ctx, challenge.Client{}, o.open(token), "")
 	}},
 }
 
@@ -360,6 +363,7 @@ func TestI14WhoHasLostThePhoneGetsANewOneByARecoveryCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	token = out.Token
+	unused := o.codes[1:]
 	for _, c := range changes {
 		if !c.removing {
 			continue
@@ -368,7 +372,8 @@ func TestI14WhoHasLostThePhoneGetsANewOneByARecoveryCode(t *testing.T) {
 			t.Errorf("I-14: %s by a recovery code: %v", c.name, err)
 		}
 		// Another one makes it no better.
-		next, err := o.stepUp(token, "recovery", o.codes[len(c.name)%5+1])
+		next, err := o.stepUp(token, "recovery", unused[0])
+		unused = unused[1:]
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,12 +390,156 @@ func TestI14WhoHasLostThePhoneGetsANewOneByARecoveryCode(t *testing.T) {
 	if out, err = o.confirm(token, o.codeOf(s, 0)); err != nil {
 		t.Fatal(err)
 	}
-	// With the new one shown, the lost one can go.
-	if out, err = o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), o.id("phone")); err != nil {
+	// The new one logs in, and confirms a login; for a day it takes nothing away.
+	token, added := out.Token, o.Clock.Now()
+	for _, c := range changes {
+		if !c.removing {
+			continue
+		}
+		if _, err := c.do(o, token); !errors.Is(err, challenge.ErrNotFresh) {
+			t.Errorf("I-14: %s by what a recovery code has just added: %v", c.name, err)
+		}
+		o.Clock.Advance(time.Minute)
+		next, err := o.stepUp(token, "totp", o.codeOf(s, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = next.Token
+		if _, err := c.do(o, token); !errors.Is(err, challenge.ErrNotFresh) {
+			t.Errorf("I-14: %s with it shown again: %v", c.name, err)
+		}
+	}
+	again := func() string {
+		return o.by(challenge.Client{}, func() string { return o.codeOf(s, 0) }).Token
+	}
+	for _, v := range o.security().Factors {
+		if (v.Name == "new phone") != v.Weak.Equal(added.Add(24*time.Hour)) || v.Name != "new phone" && !v.Weak.IsZero() {
+			t.Errorf("%s is weak until %v", v.Name, v.Weak)
+		}
+	}
+	// What it adds is no stronger than it is itself.
+	token = again()
+	o.Clock.Advance(time.Second)
+	if out, err = o.passwordAgain(token, password); err != nil {
+		t.Fatal(err)
+	}
+	second, err := o.begin(out.Token, challenge.EnrolInput{Method: "totp", Name: "newer phone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = o.confirm(out.Token, o.codeOf(second, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), o.id("phone")); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: %v", err)
+	}
+	o.Clock.Advance(24*time.Hour - 2*time.Minute - o.Clock.Now().Sub(added))
+	if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(again()), o.id("phone")); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: within a day: %v", err)
+	}
+	// Then the lost one can go.
+	o.Clock.Advance(2 * time.Minute)
+	if out, err = o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(again()), o.id("phone")); err != nil {
 		t.Fatal(err)
 	}
 	if out, err = o.logins.RenewRecoveryCodes(ctx, challenge.Client{}, o.open(out.Token)); err != nil || len(out.RecoveryCodes) != 10 {
 		t.Errorf("%v", err)
+	}
+}
+
+// security is what alice's account has.
+func (o *own) security() challenge.Security {
+	o.t.Helper()
+	s, err := o.logins.Security(ctx, challenge.Client{}, "1")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return s
+}
+
+// adds is somebody who logs in as alice by a recovery code, shows the password again and adds something.
+func (o *own) adds(in challenge.EnrolInput, code func(string) string) challenge.Outcome {
+	o.t.Helper()
+	token := o.by(challenge.Client{}, func() string { return o.codes[0] }).Token
+	o.Clock.Advance(time.Second)
+	out, err := o.passwordAgain(token, password)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	made, err := o.begin(out.Token, in)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if out, err = o.confirm(out.Token, code(made)); err != nil {
+		o.t.Fatal(err)
+	}
+	return out
+}
+
+func TestI14AnAddressAddedByARecoveryCodeTakesNoCodesFromTheAccountsOwn(t *testing.T) {
+	o := owned(t)
+	thief := o.adds(challenge.EnrolInput{Method: "email", Destination: "thief@elsewhere.example"}, func(code string) string { return code })
+	sentTo := func() string {
+		t.Helper()
+		o.Clock.Advance(time.Minute)
+		out := o.on("alice", challenge.Client{})
+		if _, err := o.logins.Resend(ctx, challenge.Client{}, o.open(out.Token), "", "email"); err != nil {
+			t.Fatal(err)
+		}
+		all := o.Outbox.Messages()
+		return all[len(all)-1].To
+	}
+	if to := sentTo(); to != "alice@example.com" {
+		t.Errorf("I-14: the code of a login went to %s", to)
+	}
+	// Nor those of a step-up, which would make the thief's login strong.
+	o.Clock.Advance(time.Minute)
+	if p, err := o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(thief.Token), "email", true); err != nil || p.Prompt.To != challenge.Mask(challenge.ChannelEmail, "alice@example.com") {
+		t.Errorf("I-14: %+v, %v", p.Prompt.To, err)
+	}
+	if _, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(thief.Token), challenge.CodeInput{Method: "email", Code: o.Outbox.Code("thief@elsewhere.example")}); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Errorf("I-14: %v", err)
+	}
+	// After a day in which the owner could have removed it, it is like any other.
+	o.Clock.Advance(24 * time.Hour)
+	if to := sentTo(); to != "thief@elsewhere.example" {
+		t.Errorf("to %s", to)
+	}
+}
+
+func TestI14AStepUpBeforeRemovingLeavesOutWhatARecoveryCodeHasAdded(t *testing.T) {
+	o := owned(t)
+	// An address is all there is to ask for, and where there was none before.
+	o.Users.Change("1", func(a *challenge.Account) { a.Email = "" })
+	out := o.adds(challenge.EnrolInput{Method: "email", Destination: "alice@work.example"}, func(code string) string { return code })
+	added := o.Clock.Now()
+	o.Clock.Advance(time.Minute)
+	p, err := o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(out.Token), "", true)
+	if err != nil || !slices.Equal(p.Methods, []string{"totp"}) || !p.Weak.Equal(added.Add(24*time.Hour)) {
+		t.Errorf("I-14: %v until %v, %v", p.Methods, p.Weak, err)
+	}
+	o.SetVerdict("1", challenge.Verdict{Factors: []string{"recovery", "email"}})
+	sent := len(o.Outbox.Messages())
+	p, err = o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(out.Token), "email", true)
+	if !errors.Is(err, challenge.ErrNotAllowed) || !p.Weak.Equal(added.Add(24*time.Hour)) || len(o.Outbox.Messages()) != sent {
+		t.Errorf("I-14: %v until %v, %v", p.Methods, p.Weak, err)
+	}
+	if p, err = o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(out.Token), "email", false); err != nil || !slices.Equal(p.Methods, []string{"email", "recovery"}) || !p.Weak.IsZero() {
+		t.Errorf("where it is enough: %v, %v", p.Methods, err)
+	}
+}
+
+func TestI14WhatARecoveryCodeHasAddedTrustsNoDevice(t *testing.T) {
+	o := owned(t)
+	s := ""
+	o.adds(challenge.EnrolInput{Method: "totp", Name: "new phone"}, func(secret string) string { s = secret; return o.codeOf(s, 0) })
+	for _, want := range []bool{false, true} {
+		o.Clock.Advance(time.Minute)
+		out, err := o.logins.Verify(ctx, challenge.Client{}, o.open(o.on("alice", challenge.Client{}).Token), challenge.CodeInput{Code: o.codeOf(s, 0), Trust: true})
+		if err != nil || (out.Trusted != "") != want {
+			t.Errorf("I-14: trusted %v, want %v: %v", out.Trusted != "", want, err)
+		}
+		o.Clock.Advance(24 * time.Hour)
 	}
 }
 
@@ -399,7 +548,7 @@ func TestI14ARecoveryCodeThatWouldNotBeEnoughIsNotUsedUp(t *testing.T) {
 	token := o.byTablet()
 	was := o.enrolments()
 	for _, method := range []string{"", "totp", "recovery"} {
-		_, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Method: method, Code: o.codes[0], NotRecovery: true})
+		_, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Method: method, Code: o.codes[0], Strong: true})
 		if !errors.Is(err, challenge.ErrMalformed) && !errors.Is(err, challenge.ErrMethod) {
 			t.Errorf("I-14: as %q: %v", method, err)
 		}
@@ -418,7 +567,7 @@ func TestI14ARecoveryCodeThatWouldNotBeEnoughIsNotUsedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.SetVerdict("1", challenge.Verdict{NotNeeded: true, Factors: []string{"recovery"}})
-	if _, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Code: o.codes[0], NotRecovery: true}); !errors.Is(err, challenge.ErrNotAllowed) {
+	if _, err := o.logins.StepUp(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Code: o.codes[0], Strong: true}); !errors.Is(err, challenge.ErrNotAllowed) {
 		t.Errorf("%v", err)
 	}
 }
@@ -450,7 +599,7 @@ func TestEveryChangeEndsOtherLoginsSendsOneMailAndLeavesOneEvent(t *testing.T) {
 			if o.open(token).Exists() != (token == next) {
 				t.Error("I-03: two tokens, or none")
 			}
-			if _, err := o.logins.StepUpMethods(ctx, challenge.Client{}, o.open(next)); err != nil {
+			if _, err := o.logins.StepUpMethods(ctx, challenge.Client{}, o.open(next), false); err != nil {
 				t.Errorf("the login is of no use: %v", err)
 			}
 			alive := o.open(trusted.Token).Exists()
@@ -851,7 +1000,7 @@ func race(t *testing.T, steps func(*challenge.StepNames), i, begin, verify int) 
 	if _, ok := o.open(out.Token).Login(); !ok {
 		return reached, what + "the login that made the change is over"
 	}
-	if _, err := o.logins.StepUpMethods(ctx, challenge.Client{}, o.open(out.Token)); err != nil {
+	if _, err := o.logins.StepUpMethods(ctx, challenge.Client{}, o.open(out.Token), false); err != nil {
 		return reached, what + "the login that made the change is of no use: " + err.Error()
 	}
 	if o.open(old).Exists() {
@@ -941,5 +1090,40 @@ func TestSomebodyNoticesEveryChangeOfTheStepsOfAChange(t *testing.T) {
 			s[i], s[i+1] = s[i+1], s[i]
 			try(name+" ⇄ "+all[i+1], s)
 		}
+	}
+}
+
+func TestI11NoKnownDeviceMakesRoomForALoginByARecoveryCodeOrByWhatOneHasAdded(t *testing.T) {
+	o := owned(t)
+	s := ""
+	o.adds(challenge.EnrolInput{Method: "totp", Name: "new phone"}, func(secret string) string { s = secret; return o.codeOf(s, 0) })
+	o.Clock.Advance(time.Second)
+	var last string
+	for range 8 {
+		last = o.byTablet()
+	}
+	devices := func(token string) string {
+		t.Helper()
+		list, err := o.logins.Devices(ctx, challenge.Client{}, o.open(token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := ""
+		for _, d := range list {
+			out += d.ID
+		}
+		return out
+	}
+	before := devices(last)
+	for what, code := range map[string]func() string{
+		"a recovery code": func() string { return o.codes[1] },
+		"what it added":   func() string { return o.codeOf(s, 0) },
+	} {
+		if after := devices(o.by(challenge.Client{}, code).Token); after != before {
+			t.Errorf("I-11: %s pushed a known device out", what)
+		}
+	}
+	if after := devices(o.byTablet()); after == before {
+		t.Error("the owner's own new device is not known")
 	}
 }

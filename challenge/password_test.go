@@ -421,7 +421,7 @@ func TestI11AStepUpCountsOnTheDeviceThatTheLoginMadeKnown(t *testing.T) {
 	if h.record("3").CodeWrong != 3 {
 		t.Fatal("the stranger's guesses are not spent")
 	}
-	if _, err := h.logins.BeginStepUp(context.Background(), challenge.Client{}, h.open(token), ""); err != nil {
+	if _, err := h.logins.BeginStepUp(context.Background(), challenge.Client{}, h.open(token), "", false); err != nil {
 		t.Errorf("I-11: a stranger's codes stop the owner's step-up: %v", err)
 	}
 }

@@ -211,6 +211,9 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 		return Outcome{}, err
 	}
 	login := l.newLogin(c, a, []Method{{t.method, now}}, s.device, "", now)
+	if t.strong {
+		login.strong = now
+	}
 	return l.promote(ctx, c, &promotion{slot: in.Slot, pending: pending.Session, account: a, proof: proof, compared: true, record: &s.record, login: login,
 		bind: bind{epoch: t.spend.epoch, device: s.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: t.charged}}}, p.Next)
 }

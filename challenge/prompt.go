@@ -50,6 +50,9 @@ func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*A
 			a.Enrolled = append(a.Enrolled, auth)
 		}
 	}
+	if confirming == "" {
+		a.Enrolled = undiverted(f, a)
+	}
 	if p != nil {
 		a.context = string(joined(s.account.ID, string(p.codeID[:]), string(s.purpose), f.Name()))
 		if p.Method == f.Name() {
@@ -58,6 +61,22 @@ func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*A
 		}
 	}
 	return a, nil
+}
+
+// undiverted leaves out the destinations that a recovery code has just added, where a message can still go where it went
+// before: they take no codes away from the owner (I-14).
+func undiverted(f Factor, a *Attempt) []Authenticator {
+	v, sends := ability[Deliverer](f)
+	weak := func(v Authenticator) bool { return a.Now.Before(v.weak) }
+	if !sends || !slices.ContainsFunc(a.Enrolled, weak) {
+		return a.Enrolled
+	}
+	before := *a
+	before.Enrolled = slices.DeleteFunc(slices.Clone(a.Enrolled), weak)
+	if _, _, ok := v.Destination(&before); ok {
+		return before.Enrolled
+	}
+	return a.Enrolled
 }
 
 // charged names what a wrong answer counts against: the authenticators that are asked, or the factor itself where the

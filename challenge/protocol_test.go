@@ -928,7 +928,7 @@ func TestI16ARequestInFlightBringsNothingBack(t *testing.T) {
 		case "touch":
 			err = h.logins.Touch(context.Background(), challenge.Client{}, s)
 		case "step-up":
-			_, err = h.logins.BeginStepUp(context.Background(), challenge.Client{}, s, "email")
+			_, err = h.logins.BeginStepUp(context.Background(), challenge.Client{}, s, "email", false)
 		}
 		if !errors.Is(err, challenge.ErrEnded) || h.open(token).Exists() {
 			t.Errorf("I-16: %s after logout: %v, and it exists: %v", write, err, h.open(token).Exists())

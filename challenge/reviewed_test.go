@@ -38,7 +38,7 @@ func TestI06TheMailboxThatLetSomebodyInIsNoStepUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(out.Token), "")
+	p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(out.Token), "", false)
 	if err != nil || len(p.Methods) != 1 || p.Methods[0] != "password" {
 		t.Errorf("%v, %v", p.Methods, err)
 	}

@@ -123,7 +123,7 @@ type Pending struct {
 	account   string
 	name      string
 	epoch     epoch
-	blocks    uint32
+	blocks    uint64
 	device    deviceID
 	first     []Method
 	channel   string // of the first factor: a second factor on it does not count (I-06)
@@ -178,6 +178,7 @@ type Login struct {
 	Service      bool   // a service account: for this one request, or with an access token
 	Access       bool   // a short-lived access token: never fresh, and no factor can be changed with it; see [Logins.Exchange]
 
+	strong  time.Time // when a second factor was last shown that may take others away (I-14)
 	id      recordID
 	epoch   epoch
 	device  deviceID
@@ -364,7 +365,7 @@ func (s *Session) encode() []byte {
 		e.string(p.account)
 		e.string(p.name)
 		e.fixed(p.epoch[:])
-		e.uint(uint64(p.blocks))
+		e.uint(p.blocks)
 		e.fixed(p.device[:])
 		encodeMethods(&e, p.first)
 		e.string(p.channel)
@@ -376,6 +377,7 @@ func (s *Session) encode() []byte {
 		e.time(l.Expires)
 		e.time(l.Created)
 		e.time(l.Fresh)
+		e.time(l.strong)
 		e.bool(l.SecondFactor)
 		e.string(l.UserID)
 		e.string(l.Username)
@@ -432,7 +434,7 @@ func (s *Session) decode(raw []byte) error {
 		p.account = d.string()
 		p.name = d.string()
 		p.epoch = d.id()
-		p.blocks = uint32(d.uint())
+		p.blocks = d.uint()
 		p.device = d.id()
 		p.first = decodeMethods(&d)
 		p.channel = d.string()
@@ -447,6 +449,7 @@ func (s *Session) decode(raw []byte) error {
 		l.Expires = d.time()
 		l.Created = d.time()
 		l.Fresh = d.time()
+		l.strong = d.time()
 		l.SecondFactor = d.bool()
 		l.UserID = d.string()
 		l.Username = d.string()

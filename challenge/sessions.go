@@ -135,25 +135,30 @@ func (l *Logins) Devices(ctx context.Context, c Client, s *Session) ([]DeviceInf
 	return out, nil
 }
 
-// ForgetDevice makes one known device a stranger again.
+// ForgetDevice makes one known device a stranger again, or all of them when id is empty. It asks for what
+// [Logins.RemoveFactor] asks for: whoever could do it with less could then lock the owner out by guessing (I-11).
+// ErrMalformed for what is no id; one that is gone already is no error.
 func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id string) error {
 	c = c.in(s)
-	login, ok := s.Login()
-	if !ok {
-		return ErrEnded
-	}
-	if login.Access {
-		return ErrNotAllowed
-	}
 	raw, err := hex.DecodeString(id)
-	if err != nil || len(raw) != len(deviceID{}) || deviceID(raw) == (deviceID{}) {
+	if err != nil || id != "" && (len(raw) != len(deviceID{}) || deviceID(raw) == (deviceID{})) {
 		return ErrMalformed
 	}
+	_, sub, err := l.changing(ctx, c, s, true)
+	if err != nil {
+		return err
+	}
+	var device deviceID
+	copy(device[:], raw)
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	t, err := l.apply(ctx, accountKey(login.UserID), forget{deviceID(raw)})
+	t, err := l.apply(ctx, accountKey(sub.account.ID), forget{device})
 	if err != nil || len(t.before.devices) == len(t.after.devices) {
 		return err
 	}
-	return l.Record(ctx, event(audit.DeviceForgotten, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", ""))
+	reason := ""
+	if id == "" {
+		reason = "all"
+	}
+	return l.Record(ctx, event(audit.DeviceForgotten, audit.Success, c, sub.account, "", reason))
 }

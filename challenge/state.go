@@ -32,6 +32,7 @@ type account struct {
 	blocked bool // by an administrator
 	strange budgets
 	devices []device
+	made    uint64 // devices it has had, so that the counters of each begin at a number that no other's reach
 	auth    []authState
 	logins  []liveLogin
 	grace   int      // logins without the second factor that the policy asks for
@@ -60,8 +61,8 @@ type window struct {
 type budget struct {
 	spent  int
 	wrong  int
-	window uint32    // counts the times the budget was emptied; a verdict of an earlier window changes nothing
-	blocks uint32    // counts blocks; a pending login carries the number it began under and is dead under another (I-09)
+	window uint64    // counts the times the budget was emptied; a verdict of an earlier window changes nothing
+	blocks uint64    // counts blocks; a pending login carries the number it began under and is dead under another (I-09)
 	until  time.Time // end of the block, zero without one
 	last   time.Time // when the latest guess was spent
 }
@@ -106,7 +107,7 @@ type (
 		kind    guess
 		device  deviceID
 		epoch   epoch    // code only: the pending login's, or the login's in a step-up
-		blocks  uint32   // code only: the budget's number of blocks when the pending login began
+		blocks  uint64   // code only: the budget's number of blocks when the pending login began
 		undated bool     // code only: of no pending login (a live login's step-up, a single request), so no block outdates it
 		auth    []string // code only: the authenticators that will be asked
 	}
@@ -115,7 +116,7 @@ type (
 	settle struct {
 		kind   guess
 		device deviceID
-		window uint32 // of the budget when the guess was spent
+		window uint64 // of the budget when the guess was spent
 		wrong  bool
 		auth   []string // code given back: the authenticators that were charged
 	}
@@ -129,6 +130,7 @@ type (
 		proof    proofUsed
 		renew    *epoch // enrolment: ends every other login in the same step
 		shown    bool   // a second factor was shown just now: its guesses are given back, too
+		strong   bool   // and it may take others away: the device may push out one that is known (I-11)
 		access   bool   // an access token: nobody has shown both factors just now, so no guesses are given back
 	}
 
@@ -329,7 +331,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		rec.logins = append(rec.logins, in.login)
 		if !in.access {
 			rec.success(in.device, in.shown, now)
-			rec.remember(in.remember, in.shown, now)
+			rec.remember(in.remember, in.shown, in.strong, now)
 		}
 		return rec, nil
 
@@ -347,7 +349,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if rec.blocked || in.epoch != rec.epoch {
 			return rec, refusedStale
 		}
-		rec.remember(in.device, false, now)
+		rec.remember(in.device, false, false, now)
 		if i := rec.known(in.device, now); i >= 0 {
 			rec.devices[i].created = now
 		}
@@ -370,14 +372,14 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if in.kind == 0 { // nothing was asked for
 			return rec, nil
 		}
-		if i := rec.known(in.device, now); in.kind == codeGuess && i >= 0 {
-			rec.devices = slices.Clone(rec.devices)
-			rec.devices[i].full = true
-		}
 		bs := rec.budgetsOf(in.device, now)
 		b, _ := r.pick(&bs, in.kind)
 		b.reset()
 		rec.setBudgets(in.device, bs, now)
+		if i := rec.known(in.device, now); in.kind == codeGuess && i >= 0 { // from now on its code guesses are its own
+			rec.devices = slices.Clone(rec.devices)
+			rec.devices[i].full = true
+		}
 		return rec, nil
 
 	case others:
@@ -555,8 +557,8 @@ func (rec *account) success(id deviceID, code bool, now time.Time) {
 }
 
 // remember makes a device known after a full login, or notes that it was seen, and whether a second factor was shown on it.
-// The one not seen for longest makes room.
-func (rec *account) remember(id deviceID, full bool, now time.Time) {
+// The one not seen for longest makes room; a password alone, or with a recovery code, pushes none out on which more was shown.
+func (rec *account) remember(id deviceID, full, strong bool, now time.Time) {
 	if id == (deviceID{}) {
 		return
 	}
@@ -569,16 +571,19 @@ func (rec *account) remember(id deviceID, full bool, now time.Time) {
 	if len(rec.devices) >= maxDevices {
 		oldest := -1
 		for i, d := range rec.devices {
-			if (full || !d.full) && (oldest < 0 || d.used.Before(rec.devices[oldest].used)) {
+			if (strong || !d.full) && (oldest < 0 || d.used.Before(rec.devices[oldest].used)) {
 				oldest = i
 			}
 		}
-		if oldest < 0 { // a password alone pushes no device out on which more was shown
+		if oldest < 0 {
 			return
 		}
 		rec.devices = slices.Delete(rec.devices, oldest, oldest+1)
 	}
-	rec.devices = append(rec.devices, device{id: id, created: now, used: now, full: full})
+	// A verdict or a pending login of a device that is forgotten meanwhile must find no other's budget under its number (I-08).
+	rec.made++
+	first := budget{window: rec.made << 32, blocks: rec.made << 32}
+	rec.devices = append(rec.devices, device{id: id, created: now, used: now, full: full, budgets: budgets{password: first, code: first}})
 }
 
 // take counts one more, unless limit is reached in the window that is open.

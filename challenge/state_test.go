@@ -196,9 +196,15 @@ func also(parts ...any) (out []any) {
 func TestStateMachine(t *testing.T) {
 	known := func(n byte) bind {
 		b := bound(900+int(n), proofUsed{})
-		b.remember = deviceNo(n)
+		b.remember, b.strong = deviceNo(n), true
 		return b
 	}
+	byRecovery := func(n byte) bind {
+		b := known(n)
+		b.strong = false
+		return b
+	}
+	eight := []any{known(1), known(2), known(3), known(4), known(5), known(6), known(7), known(8)}
 	renew := epochOf(9)
 	fifty, fiftyTokens := []any{}, []any{}
 	for n := range 50 {
@@ -370,7 +376,7 @@ func TestStateMachine(t *testing.T) {
 			}},
 
 		{"I-11: strangers' wrong passwords do not block a known device", also(known(1), threeWrongPasswords()), spend{kind: passwordGuess, device: deviceNo(1)}, nil, nil},
-		{"I-11: strangers' wrong codes do not block a known device", also(known(1), threeWrongCodes()), spend{kind: codeGuess, device: deviceNo(1), epoch: epochOf(1)}, nil, nil},
+		{"I-11: strangers' wrong codes do not block a known device", also(known(1), threeWrongCodes()), spend{kind: codeGuess, device: deviceNo(1), epoch: epochOf(1), blocks: 1 << 32}, nil, nil},
 		{"I-11: strangers' messages do not use up a known device's", also(known(1), pay{}, 30*time.Second, pay{}), pay{device: deviceNo(1)}, nil, nil},
 		{"I-11: a known device's guesses are limited like everybody's", also(known(1), in(deviceNo(1), threeWrongPasswords()...)), spend{kind: passwordGuess, device: deviceNo(1)}, refusedBlocked, nil},
 		{"I-11: and do not block strangers", also(known(1), in(deviceNo(1), threeWrongPasswords()...)), pw(), nil, nil},
@@ -383,6 +389,19 @@ func TestStateMachine(t *testing.T) {
 			also(known(1), time.Hour, known(2), time.Hour, known(3), known(4), known(5), known(6), known(7), known(8), time.Hour, known(1), time.Hour), known(9), nil,
 			func(a account) bool {
 				return len(a.devices) == 8 && a.known(deviceNo(2), testStart) < 0 && a.known(deviceNo(1), testStart) >= 0 && a.known(deviceNo(9), testStart) >= 0
+			}},
+		{"I-11: a login by a recovery code pushes no known device out", eight, byRecovery(9), nil,
+			func(a account) bool { return len(a.devices) == 8 && a.known(deviceNo(9), testStart) < 0 }},
+		{"I-11: it takes a place that is free", eight[:7], byRecovery(9), nil,
+			func(a account) bool { return len(a.devices) == 8 && a.known(deviceNo(9), testStart) == 7 }},
+		{"I-11: and one on which less was shown", also(boundBy(1, deviceNo(1)), eight[1:]), byRecovery(9), nil,
+			func(a account) bool {
+				return a.known(deviceNo(1), testStart) < 0 && a.known(deviceNo(9), testStart) == 7
+			}},
+		{"a step-up on a device where less was shown gives the guess back to whom it was taken from", also(boundBy(1, deviceNo(1)), spend{kind: codeGuess, device: deviceNo(1), epoch: epochOf(1)}),
+			stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", kind: codeGuess, device: deviceNo(1)}, nil,
+			func(a account) bool {
+				return a.strange.code.spent == 0 && a.devices[0].full && a.devices[0].budgets.code.spent == 0
 			}},
 		{"I-11: a device is known to the last nanosecond of 180 days", also(known(1), threeWrongPasswords()[:4], 180*24*time.Hour-1), spend{kind: passwordGuess, device: deviceNo(1)}, nil,
 			func(a account) bool { return a.devices[0].budgets.password.spent == 1 }},
@@ -424,6 +443,55 @@ func TestStateMachine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a guess or a pending login of a device was counted by finds nobody else's budget when the device is forgotten.
+func TestI08WhatADeviceLeavesBehindIsNotTakenForAnothers(t *testing.T) {
+	remembered := bound(1, proofUsed{})
+	remembered.remember, remembered.strong = deviceNo(1), true
+	again := remembered
+	again.login = loginNo(2)
+	mine := spend{kind: passwordGuess, device: deviceNo(1)}
+	for _, c := range []struct {
+		name         string
+		before, then []any // around the guess whose verdict comes late
+		spent        func(account) budget
+	}{
+		{"forgotten", []any{remembered}, []any{forget{deviceNo(1)}, pw()}, func(a account) budget { return a.strange.password }},
+		{"forgotten and known again", []any{remembered}, []any{forget{}, again, mine}, func(a account) budget { return a.devices[0].budgets.password }},
+		{"known since", nil, []any{remembered, mine}, func(a account) budget { return a.devices[0].budgets.password }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine(t)
+			must := func(ins ...any) {
+				for _, in := range ins {
+					if err := m.step(in); err != nil {
+						t.Fatalf("%T: %v", in, err)
+					}
+				}
+			}
+			must(append(c.before, mine)...)
+			window := m.rec.budgetsOf(deviceNo(1), m.now).password.window
+			must(c.then...)
+			must(settle{kind: passwordGuess, device: deviceNo(1), window: window})
+			if b := c.spent(m.rec); b.spent != 1 {
+				t.Errorf("%d guesses spent of a budget that paid one", b.spent)
+			}
+		})
+	}
+	t.Run("I-09: a pending login does not go on as a stranger's", func(t *testing.T) {
+		m := newMachine(t)
+		if err := m.step(remembered); err != nil {
+			t.Fatal(err)
+		}
+		in := spend{kind: codeGuess, device: deviceNo(1), epoch: epochOf(1), blocks: m.rec.budgetsOf(deviceNo(1), m.now).code.blocks}
+		if err := m.step(forget{deviceNo(1)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.step(in); err != refusedStale {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 // inWindow fills in the window of a settle on the way to a case.
@@ -486,9 +554,9 @@ type paid struct {
 }
 
 // class is the class of clients by the record's own list, counted independently of the machine.
-func (m *machine) class(id deviceID) deviceID {
+func (m *machine) class(id deviceID, kind guess) deviceID {
 	for _, d := range m.rec.devices {
-		if d.id == id && id != (deviceID{}) && m.now.Before(d.created.Add(180*24*time.Hour)) {
+		if d.id == id && id != (deviceID{}) && m.now.Before(d.created.Add(180*24*time.Hour)) && (d.full || kind == passwordGuess) {
 			return id
 		}
 	}
@@ -523,11 +591,22 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 		waits := []time.Duration{0, 0, 0, time.Second, 6 * time.Second, time.Minute, 5 * time.Minute, time.Hour, 25 * time.Hour, 181 * 24 * time.Hour}
 		m.now = m.now.Add(waits[draw(len(waits))])
 		before, dev, kind := cloned(m.rec), devices[draw(len(devices))], guess(1+draw(2))
-		class := m.class(dev)
+		class, own := m.class(dev, kind), map[guess]deviceID{}
+		for _, k := range []guess{passwordGuess, codeGuess} {
+			own[k] = m.class(dev, k)
+		}
+		// fresh forgets, of a device whose guesses have just become its own, what the paper says of another of its name.
+		fresh := func(id deviceID, was map[guess]deviceID) {
+			for k, class := range was {
+				if now := m.class(id, k); now != class {
+					mo.guesses[k][now] = nil
+				}
+			}
+		}
 		var err error
 		cleared := func(kinds ...guess) {
 			for _, k := range kinds {
-				mo.guesses[k][class] = nil
+				mo.guesses[k][own[k]] = nil
 			}
 		}
 		proof := proofUsed{auth: []string{"", "a", "b"}[draw(3)], step: int64(draw(6))}
@@ -545,7 +624,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			b := m.rec.budgetsOf(dev, m.now)
 			in.blocks = b.code.blocks
 			if draw(5) == 0 {
-				in.blocks = uint32(draw(4))
+				in.blocks = uint64(draw(4))
 			}
 			if err = m.step(in); err != nil {
 				break
@@ -585,14 +664,11 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			}
 			i := draw(len(open))
 			in := open[i]
-			if m.class(in.device) != in.class { // the device became known, or a stranger: its guess stays where it was spent
-				open = slices.Delete(open, i, i+1)
-				continue
-			}
 			open = slices.Delete(open, i, i+1)
+			moved := m.class(in.device, in.kind) != in.class // the device became known, or a stranger
 			if in.settle.wrong = draw(3) > 0; in.settle.wrong {
 				in.settle.auth = nil
-			} else {
+			} else if !moved { // else its guess stays where it was spent, and the paper allows no more than before
 				mo.guesses[in.kind][in.class] = slices.DeleteFunc(mo.guesses[in.kind][in.class], func(p paid) bool { return p.serial == in.serial })
 			}
 			err = m.step(in.settle)
@@ -600,7 +676,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			serial++
 			l := loginNo(serial)
 			l.end = m.now.Add(24 * time.Hour)
-			in := bind{epoch: anEpoch(), login: l, device: dev, proof: proof}
+			in := bind{epoch: anEpoch(), login: l, device: dev, proof: proof, shown: draw(2) == 0, strong: draw(2) == 0}
 			if draw(2) == 0 {
 				in.remember = devices[draw(len(devices))]
 			}
@@ -608,7 +684,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				e := renewed()
 				in.renew = &e
 			}
-			wasKnown := m.class(in.remember)
+			was := map[guess]deviceID{passwordGuess: m.class(in.remember, passwordGuess), codeGuess: m.class(in.remember, codeGuess)}
 			if err = m.step(in); err != nil {
 				break
 			}
@@ -616,15 +692,14 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				t.Fatal("I-04: a login was bound under another epoch, or while blocked")
 			}
 			checkStep()
-			cleared(passwordGuess, codeGuess)
-			if wasKnown == (deviceID{}) && in.remember != (deviceID{}) { // a device that is new
-				mo.guesses[passwordGuess][in.remember], mo.guesses[codeGuess][in.remember] = nil, nil
+			if cleared(passwordGuess); in.shown {
+				cleared(codeGuess)
 			}
+			fresh(in.remember, was)
 			mo.madeIn[l.id], mo.keys[l.key] = m.rec.epoch, l.end
 		case 9: // accept, or a machine's right password
 			if draw(3) == 0 {
 				in := seen{anEpoch(), dev}
-				class := m.class(dev)
 				if err = m.step(in); err != nil {
 					break
 				}
@@ -634,9 +709,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				if len(m.rec.devices) > maxDevices {
 					t.Fatal("I-23: too many known devices")
 				}
-				if class == (deviceID{}) && dev != (deviceID{}) { // a network that is new
-					mo.guesses[passwordGuess][dev], mo.guesses[codeGuess][dev] = nil, nil
-				}
+				fresh(dev, own)
 				break
 			}
 			in := accept{epoch: anEpoch(), device: dev, proof: proof}
@@ -657,6 +730,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			if err = m.step(in); err == nil {
 				checkStep()
 				cleared(kind)
+				fresh(dev, own)
 				mo.keys[in.new] = l.end
 			}
 		case 11:

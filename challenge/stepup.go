@@ -17,6 +17,7 @@ const methodPassword = "password"
 type StepUpPrompt struct {
 	Methods []string // preferred first; just "password" for an account without a second factor
 	Prompt  Prompt
+	Weak    time.Time // of a strong one: before then something is not enough that a recovery code has added; zero: there is none (I-14)
 }
 
 // living makes sure of a login that wants to look after its account: it, its account and the policy still stand.
@@ -82,39 +83,89 @@ func (l *Logins) steppingUp(ctx context.Context, c Client, s *Session) (*Login, 
 	return login, sub, methods, nil
 }
 
-// StepUpMethods is what a login can confirm itself by, and what it was asked for last. It sends nothing.
-func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session) (StepUpPrompt, error) {
-	login, _, methods, err := l.steppingUp(ctx, c, s)
+// strongOf are those of a login's methods that may take an authenticator away: no recovery code, and nothing that one has
+// added a moment ago (I-14). weak is when the first thing counts that one has added; zero when there is none.
+func (l *Logins) strongOf(sub *subject, methods []string) (strong []string, weak time.Time, err error) {
+	for _, m := range methods {
+		if m == recoveryName {
+			continue
+		}
+		f := l.factor(m)
+		if f == nil { // the password
+			strong = append(strong, m)
+			continue
+		}
+		a, err := l.attempt(sub, f, nil, "")
+		if err != nil {
+			return nil, weak, err
+		}
+		enough := len(a.Enrolled) == 0 // the account's own address
+		for _, v := range a.Enrolled {
+			if !a.Now.Before(v.weak) {
+				enough = true
+			} else if weak.IsZero() || v.weak.Before(weak) {
+				weak = v.weak
+			}
+		}
+		if enough {
+			strong = append(strong, m)
+		}
+	}
+	if len(strong) == 0 {
+		return nil, weak, fmt.Errorf("%w: only recovery codes are left, or what they have added", ErrNotAllowed)
+	}
+	return strong, weak, nil
+}
+
+// asking is steppingUp for what asks.
+func (l *Logins) asking(ctx context.Context, c Client, s *Session, strong bool) (login *Login, sub subject, out StepUpPrompt, err error) {
+	login, sub, out.Methods, err = l.steppingUp(ctx, c, s)
+	if err == nil && strong {
+		out.Methods, out.Weak, err = l.strongOf(&sub, out.Methods)
+	}
+	return login, sub, out, err
+}
+
+// StepUpMethods is what a login can confirm itself by, and what it was asked for last. It sends nothing. Where a strong
+// second factor is needed (see [NeedsStrong]), what is not one is left out; ErrNotAllowed when that leaves nothing.
+func (l *Logins) StepUpMethods(ctx context.Context, c Client, s *Session, strong bool) (StepUpPrompt, error) {
+	login, _, out, err := l.asking(ctx, c, s, strong)
 	if err != nil {
-		return StepUpPrompt{}, err
+		return StepUpPrompt{Weak: out.Weak}, err
 	}
 	p := login.Prompt()
-	if !slices.Contains(methods, p.Method) || (p.mac != nil || p.state != nil) && !l.now().Before(p.Expires) {
-		p = Prompt{Method: methods[0]}
+	if !slices.Contains(out.Methods, p.Method) || (p.mac != nil || p.state != nil) && !l.now().Before(p.Expires) {
+		p = Prompt{Method: out.Methods[0]}
 	}
-	return StepUpPrompt{methods, p}, nil
+	out.Prompt = p
+	return out, nil
 }
 
 // BeginStepUp asks a login for a code again, by method or by the preferred one. It answers like [Logins.Resend]; a code that
-// is under way inside the cooldown stays good, and is not an error.
-func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method string) (StepUpPrompt, error) {
+// is under way inside the cooldown stays good, and is not an error. strong is that of [Logins.StepUpMethods].
+func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method string, strong bool) (StepUpPrompt, error) {
 	c = c.in(s)
-	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	login, sub, out, err := l.asking(ctx, c, s, strong)
 	if err != nil {
-		return StepUpPrompt{}, err
+		return StepUpPrompt{Weak: out.Weak}, err
+	}
+	methods := out.Methods
+	with := func(p Prompt) StepUpPrompt {
+		out.Prompt = p
+		return out
 	}
 	chosen := method != ""
 	if !chosen {
 		method = methods[0]
 		if p := login.Prompt(); (p.mac != nil || p.state != nil) && l.now().Before(p.Expires) && slices.Contains(methods, p.Method) {
-			return StepUpPrompt{methods, p}, nil
+			return with(p), nil
 		}
 	}
 	if !slices.Contains(methods, method) {
 		return StepUpPrompt{}, errors.Join(ErrMethod, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, sub.account, "", "method not available")))
 	}
 	if method == methodPassword {
-		return StepUpPrompt{methods, Prompt{Method: methodPassword}}, nil
+		return with(Prompt{Method: methodPassword}), nil
 	}
 	if err := l.codeBlock(ctx, c, sub.account, sub.record, login.device); err != nil {
 		return StepUpPrompt{}, err
@@ -122,7 +173,7 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 	p, err := l.ask(ctx, &sub, methods, method, login.Prompt())
 	var wait *waitError
 	if errors.As(err, &wait) && chosen {
-		return StepUpPrompt{methods, p}, &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
+		return with(p), &BusyError{Cooldown: true, RetryAfter: wait.until.Sub(l.now())}
 	}
 	if err != nil && wait == nil {
 		return StepUpPrompt{}, err
@@ -133,9 +184,9 @@ func (l *Logins) BeginStepUp(ctx context.Context, c Client, s *Session, method s
 		return StepUpPrompt{}, err
 	}
 	if p.Failed {
-		return StepUpPrompt{methods, p}, ErrSend
+		return with(p), ErrSend
 	}
-	return StepUpPrompt{methods, p}, nil
+	return with(p), nil
 }
 
 // StepUp makes a login fresh: the same login under a new token, with the same absolute end (I-17). The old token is dead
@@ -160,9 +211,9 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 	if in.LoginID != "" && in.LoginID != login.ID {
 		return Outcome{}, l.otherLogin(ctx, c, sub.account)
 	}
-	if in.NotRecovery {
-		if methods = slices.DeleteFunc(methods, func(m string) bool { return m == recoveryName }); len(methods) == 0 {
-			return Outcome{}, fmt.Errorf("%w: only recovery codes are left", ErrNotAllowed)
+	if in.Strong {
+		if methods, _, err = l.strongOf(&sub, methods); err != nil {
+			return Outcome{}, err
 		}
 	}
 	p := &promotion{slot: s.slot, pending: s, account: sub.account, login: *login, guess: codeGuess,
@@ -196,6 +247,9 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 		p.bind.proof = proofUsed{auth: p.proof.Authenticator, step: p.proof.Step, charged: try.charged}
 		method, notice = try.method, try.notice
 		p.login.SecondFactor = true
+		if try.strong {
+			p.login.strong = l.now()
+		}
 		if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, method, "step-up")); err != nil {
 			return Outcome{}, err
 		}

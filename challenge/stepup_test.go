@@ -190,11 +190,11 @@ func TestStepUpOfAnAccountWithoutASecondFactorAsksForThePasswordAgain(t *testing
 	if l, _ := h.open(token).Login(); h.logins.FreshWithin(l, time.Hour) || l.SecondFactor {
 		t.Error("the password given at login counts as asked again")
 	}
-	p, err := h.logins.StepUpMethods(ctx, challenge.Client{}, h.open(token))
+	p, err := h.logins.StepUpMethods(ctx, challenge.Client{}, h.open(token), false)
 	if err != nil || !slices.Equal(p.Methods, []string{"password"}) {
 		t.Fatalf("%v %v", p.Methods, err)
 	}
-	if p, err = h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), ""); err != nil || p.Prompt.Method != "password" {
+	if p, err = h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "", false); err != nil || p.Prompt.Method != "password" {
 		t.Errorf("%v %v", p.Prompt.Method, err)
 	}
 	if _, err := h.stepUp(token, "totp", password); !errors.Is(err, challenge.ErrMethod) {
@@ -254,22 +254,22 @@ func TestStepUpBySentCode(t *testing.T) {
 	token := h.loginCarol()
 	h.Clock.Advance(time.Minute)
 	sent := len(h.Outbox.Messages())
-	if p, err := h.logins.StepUpMethods(ctx, challenge.Client{}, h.open(token)); err != nil || !p.Prompt.SentAt.IsZero() || len(h.Outbox.Messages()) != sent {
+	if p, err := h.logins.StepUpMethods(ctx, challenge.Client{}, h.open(token), false); err != nil || !p.Prompt.SentAt.IsZero() || len(h.Outbox.Messages()) != sent {
 		t.Errorf("looking sends: %v", err)
 	}
 	if _, err := h.stepUp(token, "", "000000"); !errors.Is(err, challenge.ErrNoCode) || h.record("3").CodeSpent != 0 {
 		t.Errorf("I-13: before a code was sent: %v", err)
 	}
 	for range 3 { // asking again inside the cooldown keeps the code
-		p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "")
+		p, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "", false)
 		if err != nil || p.Prompt.To != "c•••l@example.com" || len(h.Outbox.Messages()) != sent+1 {
 			t.Fatalf("%v, %d messages", err, len(h.Outbox.Messages())-sent)
 		}
 	}
-	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "email"); !errors.As(err, new(*challenge.BusyError)) {
+	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "email", false); !errors.As(err, new(*challenge.BusyError)) {
 		t.Errorf("I-15: a chosen method inside the cooldown: %v", err)
 	}
-	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "totp"); !errors.Is(err, challenge.ErrMethod) {
+	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "totp", false); !errors.Is(err, challenge.ErrMethod) {
 		t.Errorf("a method that is not allowed: %v", err)
 	}
 	code := h.Outbox.Code("carol@example.com")
@@ -300,7 +300,7 @@ func TestStepUpBySentCode(t *testing.T) {
 	for range 3 {
 		h.Clock.Advance(time.Minute)
 		tokens.Range(func(k, _ any) bool {
-			if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(k.(string)), "email"); err != nil {
+			if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(k.(string)), "email", false); err != nil {
 				t.Error(err)
 			}
 			_, _ = h.stepUp(k.(string), "", "000000")
@@ -310,7 +310,7 @@ func TestStepUpBySentCode(t *testing.T) {
 	tokens.Range(func(k, _ any) bool {
 		h.Clock.Advance(time.Minute)
 		before := len(h.Outbox.Messages())
-		if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(k.(string)), "email"); !errors.As(err, new(*challenge.BlockedError)) || len(h.Outbox.Messages()) != before {
+		if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(k.(string)), "email", false); !errors.As(err, new(*challenge.BlockedError)) || len(h.Outbox.Messages()) != before {
 			t.Errorf("I-15: a message inside the code block: %v", err)
 		}
 		if _, ok := h.open(k.(string)).Login(); !ok {

@@ -258,8 +258,9 @@ type CodeInput struct {
 	Trust   bool   // the person wants to be asked for the password only on this device; see Config.TrustDevices
 	Method  string // empty: the prompted one, or recovery for an answer shaped like a recovery code
 	Code    string
-	// NotRecovery, in a step-up, refuses a recovery code without using it up: it would not be enough (I-14).
-	NotRecovery bool
+	// Strong, in a step-up, refuses without using it up what would not be enough to take an authenticator away: a recovery
+	// code, and what was added with one a moment ago (I-14).
+	Strong bool
 }
 
 // Format hides everything.
@@ -325,6 +326,9 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
 		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, p.channel, now),
 	}
+	if try.strong {
+		pr.login.strong = now
+	}
 	if !v.satisfied(pr.login.Methods, true) {
 		try.settle(ctx, false)
 		return l.refusePending(ctx, c, s, who, errPolicy)
@@ -351,7 +355,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	}
 	out.Notice = try.notice
 	out.RecoveryCodes = codes
-	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.method != recoveryName {
+	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.strong {
 		if err := l.trustDevice(ctx, c, &out.Session.login, try.method, &out); err != nil {
 			out.Trusted = "" // the login stands; the next one asks for the code
 		}
@@ -417,7 +421,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	if p.bind.renew == nil {
 		p.login.epoch = p.bind.epoch
 	}
-	p.bind.login, p.bind.shown = liveLogin{id: id, end: p.login.Expires}, p.compared
+	p.bind.login, p.bind.shown, p.bind.strong = liveLogin{id: id, end: p.login.Expires}, p.compared, !p.login.strong.IsZero()
 	device := ""
 	if p.slot == Cookie {
 		// Only a token that the account knows already is kept: one that was planted is not adopted.
@@ -504,7 +508,8 @@ type guessTry struct {
 
 	method  string
 	charged []string
-	window  uint32
+	window  uint64
+	strong  bool // what answered may take others away (I-14)
 	notice  string
 }
 
@@ -588,7 +593,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	t.notice = clip(a.Info, 2048)
 	switch {
 	case err == nil:
-		if i := slices.IndexFunc(a.Enrolled, func(v Authenticator) bool { return v.ID == proof.Authenticator }); i >= 0 {
+		i := slices.IndexFunc(a.Enrolled, func(v Authenticator) bool { return v.ID == proof.Authenticator })
+		t.strong = t.method != recoveryName && (i < 0 || !a.Now.Before(a.Enrolled[i].weak))
+		if i >= 0 {
 			proof.seen = a.Enrolled[i].sealed
 		} else if proof.Authenticator = f.Name(); proof.Enrolment != nil || proof.Step != 0 {
 			return Proof{}, unavailable("factor", errors.New("its proof names no authenticator"))

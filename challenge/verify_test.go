@@ -649,7 +649,7 @@ func TestI13ACodeForOnePurposeIsWorthlessForAnother(t *testing.T) {
 	ctx := context.Background()
 	token := h.loginCarol()
 	h.Clock.Advance(time.Minute)
-	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), ""); err != nil {
+	if _, err := h.logins.BeginStepUp(ctx, challenge.Client{}, h.open(token), "", false); err != nil {
 		t.Fatal(err)
 	}
 	stepUp := h.Outbox.Code("carol@example.com")

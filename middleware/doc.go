@@ -68,7 +68,8 @@
 //
 // [Web.Security] serves the pages where people add, name and remove their second factors, make new recovery codes, and see
 // and end their logins and known devices. A change of factors takes the password and a second factor of the last five
-// minutes, whatever guard stands around the pages.
+// minutes, whatever guard stands around the pages. A recovery code is enough to add a second factor and for nothing else
+// there; what was added with one takes nothing away for 24 hours.
 //
 // With challenge.Config.Passwordless the login page offers passkeys that count as both factors, in the field for the name
 // and by a button. Its challenge leaves nothing in the store until it is answered.

@@ -123,6 +123,8 @@ type pageView struct {
 
 	Change bool // fresh: it leads to a change of how the person logs in
 	Strong bool // fresh: for which a recovery code is not enough
+	// WeakFor, of this, is how long until what a recovery code has added is enough; zero: there is nothing of the kind.
+	WeakFor time.Duration
 
 	Security *securityView // the pages below Paths.Security
 	Field    string        // of these: what the error is about, where it is about one field
@@ -248,7 +250,7 @@ func (p *pages) try(name string) error {
 		CSRF: token, Login: "id", Next: "/", Action: "/", Username: "name", Method: "email", Destination: "to",
 		ResendAction: "/", CanResend: true, ResendWait: time.Second, Ways: []pageWay{{Method: "sms", Destination: "to"}},
 		CancelAction: "/", PNG: []byte("png"), Key: "key", URI: "otpauth://totp/x", Codes: []string{"code"}, Continue: "/",
-		Change: true, Strong: true, Back: "/", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
+		Change: true, Strong: true, WeakFor: time.Hour, Back: "/", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
 	}
 	password, passkey, sent := full, full, full
 	password.Method, password.Field = "password", "destination"
@@ -372,6 +374,14 @@ func (p page) ResendText() string {
 		return ""
 	}
 	return pageMessage{Key: texts.NoticeResendWait, Wait: p.ResendWait}.text(p.catalog, p.Lang)
+}
+
+// WeakText says when what a recovery code has added is enough, or nothing.
+func (p page) WeakText() string {
+	if p.WeakFor <= 0 {
+		return ""
+	}
+	return pageMessage{Key: texts.ErrorWeak, Wait: p.WeakFor}.text(p.catalog, p.Lang)
 }
 
 // TrustText is what trusting the device means, or nothing where that is not offered.

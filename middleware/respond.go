@@ -36,7 +36,7 @@ type answer struct {
 	next      string
 	name      string // what was typed
 	change    bool   // of the step-up page: it leads to a change of factors
-	strong    bool   // for which a recovery code is not enough
+	strong    bool   // for which a recovery code is not enough, nor what one has just added
 
 	alone challenge.Prompt // atAlone: a challenge for a passkey that counts as both factors
 
@@ -382,6 +382,9 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 		b.page(v, status, pageCode, view)
 	case atFresh:
 		view.Action, view.Change, view.Strong = p.Fresh, a.change, a.strong
+		if !a.stepUp.Weak.IsZero() {
+			view.WeakFor = a.stepUp.Weak.Sub(b.core.logins.Now())
+		}
 		b.prompt(&view, p.Fresh, a.stepUp.Prompt, a.stepUp.Methods)
 		b.page(v, status, pageFresh, view)
 	case atSecurity:

@@ -26,7 +26,7 @@ type securityRoute struct {
 	reads    []string // fields
 	method   string   // the kind of factor, where it is about one
 	changes  bool     // it leads to a change of factors, which takes a recent password and second factor
-	removing bool     // and the second factor must be no recovery code (I-14)
+	removing bool     // and the second factor must be no recovery code, nor what one has just added (I-14)
 }
 
 // securityPages are the parts of the path of each kind of factor. One of an app's own is found under its name.
@@ -45,13 +45,13 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	add("/enrol", securityRoute{page: (*Group).enrolPage, act: (*Group).confirmEnrolment, reads: []string{"code", "method"}, changes: true})
 	add("/enrol/resend", securityRoute{page: (*Group).enrolPage, hidden: true, act: (*Group).resendEnrolment})
 	add("/enrol/cancel", securityRoute{page: overview, hidden: true, act: (*Group).cancelEnrolment})
-	add("/rename", securityRoute{page: (*Group).renamePage, hidden: true, act: (*Group).renameFactor, reads: []string{"id", "name"}})
+	add("/rename", securityRoute{page: (*Group).renamePage, act: (*Group).renameFactor, reads: []string{"id", "name"}, changes: true, removing: true})
 	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
-	add("/prefer", securityRoute{page: overview, act: (*Group).prefer, reads: []string{"method"}, changes: true}) // GET: back from the step-up page
+	add("/prefer", securityRoute{page: overview, act: (*Group).prefer, reads: []string{"method"}, changes: true, removing: true}) // GET: back from the step-up page
 	add("/devices/distrust", securityRoute{page: devices, hidden: true, act: (*Group).distrust, reads: []string{"id"}})
-	add("/devices/forget", securityRoute{page: devices, hidden: true, act: (*Group).forgetDevice, reads: []string{"id"}})
+	add("/devices/forget", securityRoute{page: devices, act: (*Group).forgetDevice, reads: []string{"id"}, changes: true, removing: true})
 	add("/sessions", securityRoute{page: sessions})
 	add("/sessions/end", securityRoute{page: sessions, hidden: true, act: (*Group).endSession, reads: []string{"id"}})
 	add("/sessions/end-others", securityRoute{page: sessions, hidden: true, act: (*Group).endOtherSessions})
@@ -292,6 +292,9 @@ func (g *Group) renameFactor(v *visit, rt securityRoute, in fields) answer {
 		return rt.page(g, v, rt, answer{problem: badRequest, typed: &typedFactor{id: id, field: "name-" + id}})
 	}
 	err := g.logins.RenameFactor(v.parent, v.client(), v.session, id, name)
+	if errors.Is(err, challenge.ErrNotFresh) {
+		return answer{problem: freshRequired, next: rt.path + query("id", id)}
+	}
 	if err != nil && !errors.Is(err, challenge.ErrMethod) {
 		// The page that it stands on, to show it there.
 		factor, ok, failed := g.factorOf(v, id)
@@ -382,14 +385,15 @@ func (g *Group) renewRecoveryCodes(v *visit, rt securityRoute, _ fields) answer 
 }
 
 // forgetDevice makes a known device, or all of them, strangers again (I-11).
-func (g *Group) forgetDevice(v *visit, rt securityRoute, in fields) (a answer) {
-	var err error
-	if in["id"] == "all" {
-		err = g.logins.ForgetDevices(v.parent, v.login.UserID, "")
-	} else {
-		err = g.logins.ForgetDevice(v.parent, v.client(), v.session, in["id"])
+func (g *Group) forgetDevice(v *visit, rt securityRoute, in fields) answer {
+	id := in["id"]
+	switch id {
+	case "":
+		return rt.page(g, v, rt, answer{problem: badRequest})
+	case "all":
+		id = ""
 	}
-	return g.done(v, rt, err, "/devices")
+	return g.done(v, rt, g.logins.ForgetDevice(v.parent, v.client(), v.session, id), "/devices")
 }
 
 // prefer chooses what the next login asks for first.

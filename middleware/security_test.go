@@ -268,6 +268,93 @@ func TestRemovingAsksForAnotherFactorThanARecoveryCode_I14(t *testing.T) {
 	c.want(c.post(security+"/totp", "name", "new phone"), 303, security+"/enrol")
 }
 
+func TestI14WhatARecoveryCodeHasAddedTakesNothingAwayForADay(t *testing.T) {
+	w := home(t)
+	w.Users.Change("1", func(a *challenge.Account) { a.Email = "alice@example.com" })
+	codes := w.browser().withCodes()
+	b := w.browser().byRecovery(codes[0])
+	b.Clock.Advance(time.Second)
+	b.get("/login/fresh?next=" + queryOf(security+"/totp"))
+	b.want(b.post("/login/fresh", "password", password, "next", security+"/totp"), 303, security+"/totp")
+	b.get(security + "/totp")
+	b.want(b.post(security+"/totp", "name", "new phone"), 303, security+"/enrol")
+	b.get(security + "/enrol")
+	secret := between(t, b.page, "secret=", "&")
+	b.want(b.post(security+"/enrol", "code", codeOf(t, secret, b.Clock.Now())), 303, security)
+
+	// It stands in the list with what it is; another may be added, and nothing renamed.
+	b.want(b.get(security+"/totp"), 200, "")
+	b.says("Added with a recovery code", `action="/account/security/totp"`, `href="/account/security/rename?id=`)
+	b.silent(`action="/account/security/rename"`)
+	id := b.idOf("phone")
+	rename := security + "/rename?id=" + id
+	b.want(b.get(rename), 303, "/login/fresh?next="+queryOf(rename))
+	b.get(security + "/totp")
+	b.want(b.post(security+"/rename", "id", id, "name", "mine"), 303, "/login/fresh?next="+queryOf(rename))
+
+	// Shown again it is still not enough, and the page says so.
+	b.Clock.Advance(30 * time.Second)
+	b.want(b.get(b.at), 200, "")
+	b.says("A recovery code is not enough", "It will be in 24 hours.", "Open your authenticator app")
+	b.want(b.post("/login/fresh", "code", codeOf(t, secret, b.Clock.Now()), "next", rename), 303, "/login/fresh?next="+queryOf(rename))
+	// The lost phone's code is.
+	b.Clock.Advance(30 * time.Second)
+	b.get(b.at)
+	b.want(b.post("/login/fresh", "code", b.code(), "next", rename), 303, rename)
+	b.want(b.get(rename), 200, "")
+	b.says(`action="/account/security/rename"`)
+	b.want(b.post(security+"/rename", "id", id, "name", "mine"), 303, security+"/totp")
+
+	// Where nothing else is left, the page says until when.
+	w.SetVerdict("1", challenge.Verdict{Factors: []string{"sms", "recovery"}})
+	c := w.browser().byRecovery(codes[1])
+	c.Clock.Advance(time.Second)
+	c.get("/login/fresh?next=" + queryOf(security+"/phone"))
+	c.post("/login/fresh", "password", password, "next", security+"/phone")
+	c.get(security + "/phone")
+	c.want(c.post(security+"/phone", "destination", "+31612345678"), 303, security+"/enrol")
+	c.get(security + "/enrol")
+	c.want(c.post(security+"/enrol", "code", string(w.Outbox.Code("+31612345678"))), 303, security)
+	res := c.get("/login/fresh?next=" + queryOf(security+"/recovery-codes"))
+	c.want(res, 403, "")
+	c.says("What you added with a recovery code is not enough for this yet. It will be in 24 hours.")
+	w.SetVerdict("1", challenge.Verdict{Factors: []string{"sms", "totp", "recovery"}})
+	c.want(c.get("/login/fresh?next="+queryOf(security+"/recovery-codes")), 200, "")
+	c.says("Open your authenticator app", "It will be in 24 hours.")
+	c.silent("Use a code by SMS")
+}
+
+func TestI11ForgettingKnownDevicesAsksForWhatRemovingAFactorAsksFor(t *testing.T) {
+	w := home(t)
+	codes := w.browser().withCodes()
+	here := "/login/fresh?next=" + queryOf(security+"/devices/forget")
+	for name, b := range map[string]*browserClient{"a login of an hour ago": w.browser().login(), "a recovery code": w.browser().byRecovery(codes[0])} {
+		if name == "a login of an hour ago" {
+			b.Clock.Advance(6 * time.Minute)
+		}
+		b.want(b.get(security+"/devices"), 200, "")
+		b.says("This device", "Before you change anything")
+		b.silent("Forget it", "Forget all")
+		for _, id := range []string{"all", "00000000000000000000000000000001"} {
+			b.get(security + "/sessions")
+			b.want(b.post(security+"/devices/forget", "id", id), 303, here)
+		}
+	}
+	s, err := w.logins.Security(t.Context(), challenge.Client{}, "1")
+	if err != nil || s.Devices == 0 {
+		t.Fatalf("I-11: %d known devices, %v", s.Devices, err)
+	}
+	b := w.browser().login()
+	b.get(security + "/devices")
+	b.want(b.post(security+"/devices/forget"), 400, "")
+	b.get(security + "/devices")
+	b.want(b.post(security+"/devices/forget", "id", ""), 400, "")
+	b.says("This device")
+	b.want(b.post(security+"/devices/forget", "id", "all"), 303, security+"/devices")
+	b.get(b.at)
+	b.says("No device is known.")
+}
+
 func TestTheLastSecondFactorStays(t *testing.T) {
 	b := home(t).browser().login()
 	b.get(security + "/totp")
@@ -779,7 +866,7 @@ func TestMethodsAndUnknownPathsAfterTheGuard(t *testing.T) {
 	b := home(t).browser().login()
 	b.want(b.get(security+"/nowhere"), 404, "")
 	b.want(b.get(security+"/"), 404, "")
-	res := b.get(security + "/rename")
+	res := b.get(security + "/devices/distrust")
 	b.want(res, 405, "")
 	if res.Header.Get("Allow") != "POST" {
 		t.Error(res.Header.Get("Allow"))

@@ -32,6 +32,7 @@ type securityView struct {
 	Method      string // factors: their kind
 	Own         bool   // factors: the account's own address or number serves
 	CanAdd      bool
+	CanRename   bool
 	Destination string       // what was typed
 	New         securityItem // of the form that adds one
 
@@ -60,10 +61,10 @@ type securityItem struct {
 
 // trialSecurity is a view with every part, for the trial at the start.
 func trialSecurity(method string) *securityView {
-	item := securityItem{EnrolledFactor: challenge.EnrolledFactor{ID: "id", Factor: method, Name: "name", Disabled: true}, Page: "/", Key: "id", Typed: "name"}
+	item := securityItem{EnrolledFactor: challenge.EnrolledFactor{ID: "id", Factor: method, Name: "name", Disabled: true, Weak: time.Unix(0, 0)}, Page: "/", Key: "id", Typed: "name"}
 	return &securityView{
 		Base: "/", Page: "/", Logout: "/", Needed: true, Methods: []string{method, "other"}, Choice: true, Kinds: []securityKind{{method, "/"}}, Factors: []securityItem{item},
-		Method: method, Own: true, CanAdd: true, Destination: "to", New: securityItem{Key: "new"}, Few: true, CanBackUp: true, Others: true,
+		Method: method, Own: true, CanAdd: true, CanRename: true, Destination: "to", New: securityItem{Key: "new"}, Few: true, CanBackUp: true, Others: true,
 		Devices: []challenge.DeviceInfo{{ID: "id"}, {ID: "this", Current: true}}, Logins: []challenge.LoginInfo{{ID: "id", UserAgent: "x", Access: true}, {ID: "this", Current: true}},
 	}
 }
@@ -149,6 +150,10 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 	if a.typed != nil && a.typed.id == "" {
 		view.New.Typed = a.typed.name
 	}
+	if err := g.needs(v, view, true, rt.path); err != nil {
+		return g.explain(v, err, elsewhere)
+	}
+	view.CanRename, view.AskFirst = view.AskFirst == "", ""
 	if err := g.needs(v, view, false, rt.path); err != nil {
 		return g.explain(v, err, elsewhere)
 	}
@@ -199,8 +204,17 @@ func enrolView(view *pageView, method string, e challenge.Enrolment) {
 	}
 }
 
-// renamePage is where the authenticator stands that has not got its new name.
-func (g *Group) renamePage(v *visit, _ securityRoute, a answer) answer {
+// renamePage is where the authenticator stands that has not got its new name, or shall get one; the step-up page comes first.
+func (g *Group) renamePage(v *visit, here securityRoute, a answer) answer {
+	if a.kind == show {
+		a.typed = &typedFactor{id: v.r.URL.Query().Get("id")}
+		switch needs, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, true); {
+		case len(needs) > 0, errors.Is(err, challenge.ErrNotAllowed):
+			return answer{problem: freshRequired, next: here.path + query("id", a.typed.id)}
+		case err != nil:
+			return g.explain(v, err, elsewhere)
+		}
+	}
 	rt := g.security[g.paths.Security]
 	if a.typed != nil {
 		factor, ok, err := g.factorOf(v, a.typed.id)
@@ -258,7 +272,11 @@ func (g *Group) devicesPage(v *visit, rt securityRoute, a answer) answer {
 	if err != nil {
 		return g.explain(v, err, elsewhere)
 	}
-	return g.securityPage(a, pageDevices, "", &securityView{Page: rt.path, Devices: devices, Trusted: trusted})
+	view := &securityView{Page: rt.path, Devices: devices, Trusted: trusted}
+	if err := g.needs(v, view, true, g.paths.Security+"/devices/forget"); err != nil {
+		return g.explain(v, err, elsewhere)
+	}
+	return g.securityPage(a, pageDevices, "", view)
 }
 
 func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {

@@ -115,7 +115,7 @@ func (g *Group) fresh(v *visit, in input) answer {
 	if given && goal.change {
 		out, err = g.logins.ConfirmPassword(v.parent, v.client(), v.session, in.fields["login"], []byte(password))
 	} else {
-		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code, NotRecovery: goal.strong})
+		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code, Strong: goal.strong})
 	}
 	if err != nil {
 		return g.withStepUp(v, g.explain(v, err, atFresh), goal)
@@ -138,7 +138,7 @@ type goal struct {
 	removing bool
 	needs    []string // what it still takes; see challenge.Logins.ChangeNeeds
 	password bool     // the first of them is the password
-	strong   bool     // a recovery code is not enough
+	strong   bool     // a recovery code is not enough, nor what one has just added
 }
 
 // goalOf finds out where a step-up leads. ok is false when the answer is one already.
@@ -177,44 +177,22 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		a.stepUp = askPassword
 		return a
 	}
+	if a.strong && method == methodRecovery { // the page of a step-up to something else offered it
+		method = ""
+	}
 	var err error
 	if broughtHere(v.r) {
 		// Another site can bring a browser here as often as it likes. That sends nothing: there is a button for it.
-		a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session)
+		a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong)
 	} else {
-		a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method)
+		a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method, a.strong)
 	}
 	if err != nil {
 		refused := g.explain(v, err, atFresh)
 		refused.stepUp = a.stepUp
 		return g.withStepUp(v, refused, to)
 	}
-	if !a.strong {
-		return a
-	}
-	chosen := a.stepUp.Prompt.Method
-	if a.stepUp = withoutRecovery(a.stepUp); len(a.stepUp.Methods) == 0 {
-		return answer{problem: notAllowed} // nothing else is left
-	}
-	if chosen == methodRecovery && !broughtHere(v.r) {
-		other, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, a.stepUp.Prompt.Method)
-		if err != nil {
-			refused := g.explain(v, err, atFresh)
-			refused.stepUp = other
-			return g.withStepUp(v, refused, to)
-		}
-		a.stepUp = withoutRecovery(other)
-	}
 	return a
-}
-
-// withoutRecovery is what there is to ask where a recovery code is not enough.
-func withoutRecovery(p challenge.StepUpPrompt) challenge.StepUpPrompt {
-	p.Methods = slices.DeleteFunc(slices.Clone(p.Methods), func(m string) bool { return m == methodRecovery })
-	if p.Prompt.Method == methodRecovery {
-		p.Prompt = challenge.Prompt{Method: first(p.Methods)}
-	}
-	return p
 }
 
 // broughtHere reports whether a page of another site made the browser come here, or nobody will see what comes of it.
@@ -240,17 +218,17 @@ func (g *Group) withStepUp(v *visit, a answer, to goal) answer {
 	}
 	if len(a.stepUp.Methods) == 0 && staysOnPage(a.problem) {
 		var err error
-		if a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session); err != nil {
+		if a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong); err != nil {
 			return g.explain(v, err, atFresh)
 		}
 		if p := a.stepUp.Prompt; p.Method == methodPasskey && !g.poses(p) { // a wrong answer takes the challenge
-			if again, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey); err == nil {
+			if again, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey, a.strong); err == nil {
 				a.stepUp = again
 			}
 		}
 	}
-	if a.strong {
-		a.stepUp = withoutRecovery(a.stepUp)
+	if until := a.stepUp.Weak; a.problem == notAllowed && !until.IsZero() {
+		a.text, a.wait = texts.ErrorWeak, until.Sub(g.logins.Now())
 	}
 	return a
 }

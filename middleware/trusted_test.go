@@ -45,6 +45,7 @@ func TestATrustedDeviceIsAskedForThePasswordOnly(t *testing.T) {
 	b.want(b.post(security+"/devices/distrust", "id", "all"), 303, security+"/devices")
 	b.get(security + "/devices")
 	b.silent("Trusted devices")
+	b.get(security)
 	b.want(b.post("/logout"), 303, "/")
 	b.get("/login")
 	b.want(b.post("/login", "username", "alice", "password", password), 303, "/login/verify")

@@ -197,6 +197,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	SecurityNone:          "Hier ist noch nichts eingerichtet.",
 	SecurityOwn:           "Ein Code kann an die Adresse oder Nummer gehen, die Ihr Konto von sich aus hat.",
 	SecurityAdded:         "Hinzugefügt {time}",
+	SecurityWeak:          "Mit einem Wiederherstellungscode hinzugefügt: kann nichts entfernen oder ändern vor {time}",
 	SecurityDisabled:      "Nach zu vielen falschen Codes abgeschaltet. Entfernen Sie ihn und richten Sie ihn neu ein, oder fragen Sie Ihre Verwaltung.",
 	SecurityAdd:           "Zweiten Schritt hinzufügen",
 	SecurityConfirmFirst:  "Bevor Sie hier etwas ändern, zeigen Sie noch einmal, dass Sie es sind.",
@@ -258,6 +259,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ErrorLastFactor:    "Das ist Ihr letzter zweiter Schritt, und Ihr Konto braucht einen. Fügen Sie erst einen anderen hinzu.",
 	ErrorTooMany:       "Ihr Konto hat schon so viele zweite Schritte, wie es haben kann. Entfernen Sie erst einen.",
 	ErrorLoginAgain:    "Ihre Anmeldung ist für diese Änderung zu alt. Melden Sie sich ab und wieder an, und kommen Sie innerhalb von fünf Minuten zurück.",
+	ErrorWeak:          "Was Sie mit einem Wiederherstellungscode hinzugefügt haben, reicht dafür noch nicht, aber in {wait}.",
 
 	DurationSeconds: "{n} {n|Sekunde|Sekunden}",
 	DurationMinutes: "{n} {n|Minute|Minuten}",

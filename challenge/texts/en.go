@@ -195,6 +195,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	SecurityNone:          "Nothing is set up here yet.",
 	SecurityOwn:           "A code can go to the address or number that your account has by itself.",
 	SecurityAdded:         "Added {time}",
+	SecurityWeak:          "Added with a recovery code: cannot remove or change anything before {time}",
 	SecurityDisabled:      "Switched off after too many wrong codes. Remove it and set it up again, or ask your administrator.",
 	SecurityAdd:           "Add a second step",
 	SecurityConfirmFirst:  "Before you change anything here, show once more that it is you.",
@@ -256,6 +257,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ErrorLastFactor:    "This is your last second step, and your account needs one. Add another one first.",
 	ErrorTooMany:       "Your account has as many second steps as it can have. Remove one first.",
 	ErrorLoginAgain:    "Your login is too old for this change. Log out, log in again and come back within five minutes.",
+	ErrorWeak:          "What you added with a recovery code is not enough for this yet. It will be in {wait}.",
 
 	DurationSeconds: "{n} {n|second|seconds}",
 	DurationMinutes: "{n} {n|minute|minutes}",

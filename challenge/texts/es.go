@@ -196,6 +196,7 @@ Cuándo: {time}
 	SecurityNone:          "Aquí todavía no hay nada configurado.",
 	SecurityOwn:           "Un código puede enviarse a la dirección o al número propios de su cuenta.",
 	SecurityAdded:         "Añadido el {time}",
+	SecurityWeak:          "Añadido con un código de recuperación: no puede quitar ni cambiar nada antes de {time}",
 	SecurityDisabled:      "Desactivado tras demasiados códigos incorrectos. Quítelo y configúrelo de nuevo, o consulte a su administrador.",
 	SecurityAdd:           "Añadir un segundo paso",
 	SecurityConfirmFirst:  "Antes de cambiar algo aquí, demuestre una vez más que es usted.",
@@ -257,6 +258,7 @@ Cuándo: {time}
 	ErrorLastFactor:    "Es su último segundo paso y su cuenta necesita uno. Añada antes otro.",
 	ErrorTooMany:       "Su cuenta ya tiene todos los segundos pasos que puede tener. Quite antes uno.",
 	ErrorLoginAgain:    "Su sesión es demasiado antigua para este cambio. Ciérrela, vuelva a iniciarla y regrese en menos de cinco minutos.",
+	ErrorWeak:          "Lo que añadió con un código de recuperación aún no basta para esto. Bastará dentro de {wait}.",
 
 	DurationSeconds: "{n} {n|segundo|segundos}",
 	DurationMinutes: "{n} {n|minuto|minutos}",

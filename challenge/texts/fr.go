@@ -196,6 +196,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	SecurityNone:          "Rien n'est encore configuré ici.",
 	SecurityOwn:           "Un code peut être envoyé à l'adresse ou au numéro propre à votre compte.",
 	SecurityAdded:         "Ajouté le {time}",
+	SecurityWeak:          "Ajouté avec un code de secours : ne peut rien supprimer ni modifier avant {time}",
 	SecurityDisabled:      "Désactivé après trop de codes faux. Supprimez-le et configurez-le à nouveau, ou adressez-vous à votre administrateur.",
 	SecurityAdd:           "Ajouter une deuxième étape",
 	SecurityConfirmFirst:  "Avant de changer quoi que ce soit ici, montrez encore une fois que c'est vous.",
@@ -257,6 +258,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	ErrorLastFactor:    "C'est votre dernière deuxième étape, et votre compte en a besoin d'une. Ajoutez-en d'abord une autre.",
 	ErrorTooMany:       "Votre compte a autant de deuxièmes étapes que possible. Supprimez-en d'abord une.",
 	ErrorLoginAgain:    "Votre connexion est trop ancienne pour ce changement. Déconnectez-vous, reconnectez-vous et revenez dans les cinq minutes.",
+	ErrorWeak:          "Ce que vous avez ajouté avec un code de secours n'y suffit pas encore. Cela suffira dans {wait}.",
 
 	DurationSeconds: "{n} {n|seconde|secondes}",
 	DurationMinutes: "{n} {n|minute|minutes}",

@@ -179,6 +179,7 @@ const (
 	SecurityNone          Key = "security.none"
 	SecurityOwn           Key = "security.own"
 	SecurityAdded         Key = "security.added" // {time}
+	SecurityWeak          Key = "security.weak"  // {time}
 	SecurityDisabled      Key = "security.disabled"
 	SecurityAdd           Key = "security.add" // heading
 	SecurityConfirmFirst  Key = "security.confirm-first"
@@ -244,6 +245,7 @@ const (
 	ErrorLastFactor    Key = "error.last-factor"
 	ErrorTooMany       Key = "error.too-many"
 	ErrorLoginAgain    Key = "error.login-again"
+	ErrorWeak          Key = "error.weak" // {wait}: until what a recovery code has added is enough
 )
 
 // Lengths of time, from [Catalog.Duration].

@@ -195,6 +195,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	SecurityNone:          "Hier is nog niets ingesteld.",
 	SecurityOwn:           "Een code kan gaan naar het adres of nummer dat bij je account hoort.",
 	SecurityAdded:         "Toegevoegd {time}",
+	SecurityWeak:          "Met een herstelcode toegevoegd: kan niets verwijderen of wijzigen vóór {time}",
 	SecurityDisabled:      "Uitgeschakeld na te veel verkeerde codes. Verwijder hem en stel hem opnieuw in, of vraag het aan je beheerder.",
 	SecurityAdd:           "Voeg een tweede stap toe",
 	SecurityConfirmFirst:  "Laat eerst nog eens zien dat jij het bent voordat je hier iets verandert.",
@@ -256,6 +257,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ErrorLastFactor:    "Dit is je laatste tweede stap, en je account heeft er een nodig. Voeg eerst een andere toe.",
 	ErrorTooMany:       "Je account heeft al zoveel tweede stappen als kan. Verwijder er eerst een.",
 	ErrorLoginAgain:    "Je login is te oud voor deze wijziging. Log uit, log opnieuw in en kom binnen vijf minuten terug.",
+	ErrorWeak:          "Wat je met een herstelcode hebt toegevoegd, is hiervoor nog niet genoeg. Over {wait} wel.",
 
 	DurationSeconds: "{n} {n|seconde|seconden}",
 	DurationMinutes: "{n} {n|minuut|minuten}",

@@ -254,7 +254,7 @@ func TestAStepUpByPasskey(t *testing.T) {
 	}
 	h.Clock.Advance(30 * time.Minute)
 	s = h.open(out.Token)
-	p, err := h.logins.BeginStepUp(t.Context(), challenge.Client{}, s, "")
+	p, err := h.logins.BeginStepUp(t.Context(), challenge.Client{}, s, "", false)
 	if err != nil || p.Prompt.Method != "passkey" {
 		t.Fatal(p.Methods, err)
 	}

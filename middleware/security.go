@@ -4,10 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/challenge"
 	"github.com/sallyport-go/sallyport/challenge/texts"
@@ -140,27 +138,6 @@ func (g *Group) secure(v *visit, r *http.Request, rt securityRoute, found, first
 	return rt.act(g, v, rt, in)
 }
 
-// typedIn is what stands in a form that was not used, to be shown again. Codes are not.
-func typedIn(rt securityRoute, form url.Values) *typedFactor {
-	value := func(name string) string {
-		if v := form.Get(name); slices.Contains(rt.reads, name) && len(v) <= 1024 && utf8.ValidString(v) {
-			return v
-		}
-		return ""
-	}
-	t := &typedFactor{id: value("id"), name: value("name"), destination: value("destination")}
-	name := "name-new"
-	if t.id != "" {
-		name = "name-" + t.id
-	}
-	for field, is := range map[string]string{"destination": "destination", "name": name} {
-		if slices.Contains(rt.reads, field) && len(form[field]) > 1 {
-			t.field = is
-		}
-	}
-	return t
-}
-
 // formOnce takes the fields of a form that was parsed already: each at most once (I-24).
 func formOnce(form url.Values, names []string) (fields, error) {
 	out := fields{}
@@ -235,6 +212,9 @@ func (g *Group) beginEnrolment(v *visit, rt securityRoute, in fields) answer {
 	case sendFailed:
 		a.text = texts.ErrorSendFailedAlone
 	case methodUnavailable:
+	case freshRequired:
+		v.keep(rt.path, *typed)
+		return g.refuseChange(v, rt, err)
 	default:
 		return g.refuseChange(v, rt, err)
 	}
@@ -293,6 +273,7 @@ func (g *Group) renameFactor(v *visit, rt securityRoute, in fields) answer {
 	}
 	err := g.logins.RenameFactor(v.parent, v.client(), v.session, id, name)
 	if errors.Is(err, challenge.ErrNotFresh) {
+		v.keep(rt.path, typedFactor{id: id, name: name})
 		return answer{problem: freshRequired, next: rt.path + query("id", id)}
 	}
 	if err != nil && !errors.Is(err, challenge.ErrMethod) {

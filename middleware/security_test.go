@@ -355,6 +355,47 @@ func TestI11ForgettingKnownDevicesAsksForWhatRemovingAFactorAsksFor(t *testing.T
 	b.says("No device is known.")
 }
 
+func TestWhatWasTypedIsThereAgainAfterTheStepUpPage(t *testing.T) {
+	w := home(t)
+	b := w.browser().login()
+	b.get(security + "/totp")
+	id := b.idOf("phone")
+	late := func() {
+		t.Helper()
+		b.Clock.Advance(6 * time.Minute)
+	}
+	confirmed := func(next string) {
+		t.Helper()
+		b.get("/login/fresh?next=" + queryOf(next))
+		b.post("/login/fresh", "password", password, "next", next)
+		b.get(b.at)
+		b.want(b.post("/login/fresh", "method", "totp", "code", b.code(), "next", next), 303, next)
+	}
+	b.get(security + "/phone")
+	late()
+	b.want(b.post(security+"/phone", "destination", "+31 6 9999", "name", "desk phone"), 303, "/login/fresh?next="+queryOf(security+"/phone"))
+	b.get(security + "/phone") // which has no form yet
+	b.get(security + "/email") // and somebody else's form does not get it
+	confirmed(security + "/phone")
+	b.get(security + "/email")
+	b.silent("desk", "9999")
+	b.get(security + "/phone")
+	b.says(`value="+31 6 9999"`, `value="desk phone"`)
+	b.get(security + "/phone")
+	b.silent("9999") // once
+
+	b.get(security + "/totp")
+	late()
+	rename := security + "/rename?id=" + id
+	b.want(b.post(security+"/rename", "id", id, "name", "old phone"), 303, "/login/fresh?next="+queryOf(rename))
+	confirmed(rename)
+	b.want(b.get(rename), 200, "")
+	b.says(`value="old phone"`)
+	b.want(b.post(security+"/rename", "id", id, "name", "old phone"), 303, security+"/totp")
+	b.get(b.at)
+	b.says("Authenticator app: old phone")
+}
+
 func TestTheLastSecondFactorStays(t *testing.T) {
 	b := home(t).browser().login()
 	b.get(security + "/totp")

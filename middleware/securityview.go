@@ -69,12 +69,6 @@ func trialSecurity(method string) *securityView {
 	}
 }
 
-// typedFactor is what was typed into a form that is shown again.
-type typedFactor struct {
-	id, name, destination string
-	field                 string // the one that the message is about
-}
-
 // securityPage fills in what every page has. A message of the machine that the person cannot mend stays as it is.
 func (g *Group) securityPage(a answer, page string, title texts.Key, s *securityView) answer {
 	a.at, a.page = atSecurity, page
@@ -146,16 +140,19 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 	view.Method = rt.method
 	view.Own = len(view.Factors) == 0 && slices.Contains(s.Methods, rt.method)
 	view.CanAdd = slices.Contains(g.logins.Enrollable(), rt.method)
-	view.New = securityItem{Key: "new"}
-	if a.typed != nil && a.typed.id == "" {
-		view.New.Typed = a.typed.name
-	}
 	if err := g.needs(v, view, true, rt.path); err != nil {
 		return g.explain(v, err, elsewhere)
 	}
 	view.CanRename, view.AskFirst = view.AskFirst == "", ""
 	if err := g.needs(v, view, false, rt.path); err != nil {
 		return g.explain(v, err, elsewhere)
+	}
+	if a.kind == show && a.typed == nil && view.AskFirst == "" {
+		a.typed = v.kept(rt.path)
+	}
+	view.New = securityItem{Key: "new"}
+	if a.typed != nil && a.typed.id == "" {
+		view.New.Typed = a.typed.name
 	}
 	if a.typed != nil && (view.AskFirst != "" || !view.CanAdd && a.typed.id == "") { // there is no form for the message to stand in
 		a.typed.field = ""
@@ -207,12 +204,15 @@ func enrolView(view *pageView, method string, e challenge.Enrolment) {
 // renamePage is where the authenticator stands that has not got its new name, or shall get one; the step-up page comes first.
 func (g *Group) renamePage(v *visit, here securityRoute, a answer) answer {
 	if a.kind == show {
-		a.typed = &typedFactor{id: v.r.URL.Query().Get("id")}
+		id := v.r.URL.Query().Get("id")
 		switch needs, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, true); {
 		case len(needs) > 0, errors.Is(err, challenge.ErrNotAllowed):
-			return answer{problem: freshRequired, next: here.path + query("id", a.typed.id)}
+			return answer{problem: freshRequired, next: here.path + query("id", id)}
 		case err != nil:
 			return g.explain(v, err, elsewhere)
+		}
+		if a.typed = v.kept(here.path); a.typed == nil || a.typed.id != id {
+			a.typed = &typedFactor{id: id}
 		}
 	}
 	rt := g.security[g.paths.Security]

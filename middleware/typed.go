@@ -1,0 +1,63 @@
+package middleware
+
+import (
+	"net/url"
+	"slices"
+	"unicode/utf8"
+)
+
+// This file keeps what people have typed into the forms of the security pages, so that they do not have to do it again.
+
+// typedFactor is what was typed into a form that is shown again.
+type typedFactor struct {
+	id, name, destination string
+	field                 string // the one that the message is about
+}
+
+// typedIn is what stands in a form that was not used, to be shown again. Codes are not.
+func typedIn(rt securityRoute, form url.Values) *typedFactor {
+	value := func(name string) string {
+		if v := form.Get(name); slices.Contains(rt.reads, name) && len(v) <= 1024 && utf8.ValidString(v) {
+			return v
+		}
+		return ""
+	}
+	t := &typedFactor{id: value("id"), name: value("name"), destination: value("destination")}
+	name := "name-new"
+	if t.id != "" {
+		name = "name-" + t.id
+	}
+	for field, is := range map[string]string{"destination": "destination", "name": name} {
+		if slices.Contains(rt.reads, field) && len(form[field]) > 1 {
+			t.field = is
+		}
+	}
+	return t
+}
+
+// typedKey is where the session keeps, among the app's values, what was typed into a form that was late: the step-up page
+// comes first, and then the form again. Neither a code nor a password is ever in it.
+const typedKey = "sallyport.typed"
+
+// keep puts it into the session for the next look at the page of path.
+func (v *visit) keep(path string, t typedFactor) {
+	if t.name == "" && t.destination == "" {
+		return
+	}
+	kept := url.Values{"path": {path}, "id": {t.id}, "name": {t.name}, "destination": {t.destination}}
+	v.core.manager.Put(v, typedKey, kept.Encode())
+	v.committed = false // what the app has put there before was written before the machine was asked
+}
+
+// kept takes it out again, where the page is that one.
+func (v *visit) kept(path string) *typedFactor {
+	if _, err := v.load(); err != nil { // which open has found out already
+		return nil
+	}
+	kept, err := url.ParseQuery(v.core.manager.GetString(v, typedKey))
+	if err != nil || kept.Get("path") != path {
+		return nil
+	}
+	v.core.manager.Remove(v, typedKey)
+	return &typedFactor{id: kept.Get("id"), name: kept.Get("name"), destination: kept.Get("destination")}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,9 +15,6 @@ const (
 	maxBasic     = 4096         // bytes of a Basic credential, encoded
 	maxCodeBytes = 64           // of the code header
 )
-
-// blanks are what net/http trims off cookies.
-const blanks = " \t\r\n"
 
 // credentialKind is the one way in which a request says who it is.
 type credentialKind uint8
@@ -43,16 +41,17 @@ func (c credential) Format(f fmt.State, _ rune) {
 }
 
 // cookieValue returns the value of the one cookie called name, and how many of that name the request carries. Two of them
-// mean that somebody else has set one: which is whose cannot be told, so neither counts (I-18). It allocates nothing.
+// mean that somebody else has set one: which is whose cannot be told, so neither counts (I-18). Names and values are trimmed
+// as net/http trims them. It allocates nothing.
 func cookieValue(r *http.Request, name string) (value string, n int) {
 	for _, line := range r.Header["Cookie"] {
 		for len(line) > 0 {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
 			key, v, _ := strings.Cut(part, "=")
-			if strings.Trim(key, blanks) == name {
+			if textproto.TrimString(key) == name {
 				n++
-				value = strings.Trim(v, blanks)
+				value = textproto.TrimString(v)
 			}
 		}
 	}

@@ -77,7 +77,7 @@ func (g *Group) showAlone(v *visit) answer {
 	if err != nil {
 		return g.explain(v, err, atLogin)
 	}
-	return answer{kind: show, at: atAlone, alone: p}
+	return answer{kind: show, at: atAlone, stepUp: &challenge.StepUpPrompt{Methods: []string{p.Method}, Prompt: p}}
 }
 
 // servesScript reports whether a request is for the script.

@@ -29,22 +29,29 @@ type answer struct {
 	maxAge  time.Duration // refuse freshRequired
 	factors []string      // refuse factorRequired
 
-	outcome   challenge.Outcome      // entered, asked
-	session   *challenge.Session     // what a page is about; nil where nobody is there
-	stepUp    challenge.StepUpPrompt // of the step-up page
+	outcome   challenge.Outcome       // entered, asked
+	session   *challenge.Session      // what a page is about; nil where nobody is there
+	stepUp    *challenge.StepUpPrompt // atFresh, and atAlone a challenge for a passkey that counts as both factors; see asks
 	enrolment *challenge.Enrolment
 	next      string
 	name      string // what was typed
 	change    bool   // of the step-up page: it leads to a change of factors
 	strong    bool   // for which a recovery code is not enough, nor what one has just added
 
-	alone challenge.Prompt // atAlone: a challenge for a passkey that counts as both factors
-
 	page  string // atSecurity: the page and what it shows
 	view  *pageView
 	text  texts.Key    // what the page says in place of the problem's own text
 	typed *typedFactor // what a form shows again
 	form  *checked     // hands out the token for the next form
+}
+
+// asks is what a step-up, or a passkey alone, is asked for: nothing elsewhere. It is behind a pointer because guards make
+// answers on every request, and hardly one of them is a step-up.
+func (a *answer) asks() challenge.StepUpPrompt {
+	if a.stepUp == nil {
+		return challenge.StepUpPrompt{}
+	}
+	return *a.stepUp
 }
 
 // kind is what was decided. The zero value refuses.
@@ -248,7 +255,7 @@ func (b browser) respond(v *visit, a answer) {
 	case asked:
 		if a.at == atFresh {
 			method := "" // what was chosen; a code that was sent is found again without, and not sent anew
-			if q := a.stepUp.Prompt; q.Channel == "" {
+			if q := a.asks().Prompt; q.Channel == "" {
 				method = q.Method
 			}
 			b.redirect(v, p.Fresh+query("next", a.next, "method", method))
@@ -310,7 +317,7 @@ func (b browser) refuse(v *visit, a answer) {
 		message.Key = texts.ErrorEnrolImpossible
 		a.at = elsewhere
 	}
-	if a.at == atCode && a.session == nil || a.at == atFresh && len(a.stepUp.Methods) == 0 || !staysOnPage(a.problem) {
+	if a.at == atCode && a.session == nil || a.at == atFresh && len(a.asks().Methods) == 0 || !staysOnPage(a.problem) {
 		a.at = elsewhere
 	}
 	if a.at != elsewhere {
@@ -343,7 +350,7 @@ func alone(a answer) bool {
 	if pending, ok := a.session.Pending(); ok {
 		return len(pending.Methods) < 2
 	}
-	return len(a.stepUp.Methods) < 2
+	return len(a.asks().Methods) < 2
 }
 
 // show writes the page of a place.
@@ -382,10 +389,11 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 		b.page(v, status, pageCode, view)
 	case atFresh:
 		view.Action, view.Change, view.Strong = p.Fresh, a.change, a.strong
-		if !a.stepUp.Weak.IsZero() {
-			view.WeakFor = a.stepUp.Weak.Sub(b.core.logins.Now())
+		asks := a.asks()
+		if !asks.Weak.IsZero() {
+			view.WeakFor = asks.Weak.Sub(b.core.logins.Now())
 		}
-		b.prompt(&view, p.Fresh, a.stepUp.Prompt, a.stepUp.Methods)
+		b.prompt(&view, p.Fresh, asks.Prompt, asks.Methods)
 		b.page(v, status, pageFresh, view)
 	case atSecurity:
 		page := *a.view
@@ -588,15 +596,16 @@ func (p program) describe(out *jsonAnswer, a answer, session *challenge.Session)
 		p.prompt(out, pending.Prompt)
 		return
 	}
+	asks := a.asks()
 	if a.at == atAlone {
-		out.Status, out.Methods = "anonymous", []string{a.alone.Method}
-		out.ExpiresIn = int64(a.alone.Expires.Sub(p.core.logins.Now()) / time.Second)
-		p.prompt(out, a.alone)
+		out.Status, out.Methods = "anonymous", asks.Methods
+		out.ExpiresIn = int64(asks.Prompt.Expires.Sub(p.core.logins.Now()) / time.Second)
+		p.prompt(out, asks.Prompt)
 		return
 	}
-	if len(a.stepUp.Methods) > 0 && a.kind != entered {
-		out.Status, out.Methods = "second_factor_required", a.stepUp.Methods
-		p.prompt(out, a.stepUp.Prompt)
+	if len(asks.Methods) > 0 && a.kind != entered {
+		out.Status, out.Methods = "second_factor_required", asks.Methods
+		p.prompt(out, asks.Prompt)
 		return
 	}
 	if _, ok := session.Login(); ok {

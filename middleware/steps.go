@@ -118,7 +118,7 @@ func (g *Group) fresh(v *visit, in input) answer {
 		out, err = g.logins.StepUp(v.parent, v.client(), v.session, challenge.CodeInput{LoginID: in.fields["login"], Method: method, Code: code, Strong: goal.strong})
 	}
 	if err != nil {
-		return g.withStepUp(v, g.explain(v, err, atFresh), goal)
+		return g.withStepUp(v, g.explain(v, err, atFresh), challenge.StepUpPrompt{}, goal)
 	}
 	if goal.change { // there may be more to show
 		needs, err := g.logins.ChangeNeeds(v.parent, v.client(), out.Session, goal.removing)
@@ -174,24 +174,24 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 		case !can: // came in another way, which only a login can repeat
 			return answer{problem: notAllowed, text: texts.ErrorLoginAgain}
 		}
-		a.stepUp = askPassword
+		a.stepUp = &askPassword
 		return a
 	}
 	if a.strong && method == methodRecovery { // the page of a step-up to something else offered it
 		method = ""
 	}
+	var asks challenge.StepUpPrompt
 	var err error
 	if broughtHere(v.r) {
 		// Another site can bring a browser here as often as it likes. That sends nothing: there is a button for it.
-		a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong)
+		asks, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong)
 	} else {
-		a.stepUp, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method, a.strong)
+		asks, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method, a.strong)
 	}
 	if err != nil {
-		refused := g.explain(v, err, atFresh)
-		refused.stepUp = a.stepUp
-		return g.withStepUp(v, refused, to)
+		return g.withStepUp(v, g.explain(v, err, atFresh), asks, to)
 	}
+	a.stepUp = &asks
 	return a
 }
 
@@ -207,29 +207,30 @@ func broughtHere(r *http.Request) bool {
 	return false
 }
 
-// askPassword is the step-up page with nothing but the password.
+// askPassword is the step-up page with nothing but the password. It is never changed.
 var askPassword = challenge.StepUpPrompt{Methods: []string{methodPassword}, Prompt: challenge.Prompt{Method: methodPassword}}
 
-// withStepUp adds what the step-up page needs to say why it refused.
-func (g *Group) withStepUp(v *visit, a answer, to goal) answer {
+// withStepUp adds what the step-up page needs to say why it refused. asks is what was asked for, if that is known.
+func (g *Group) withStepUp(v *visit, a answer, asks challenge.StepUpPrompt, to goal) answer {
 	a.session, a.next, a.change, a.strong = v.session, to.next, to.change, to.strong && !to.password
 	if to.password && staysOnPage(a.problem) {
-		a.stepUp = askPassword
+		asks = askPassword
 	}
-	if len(a.stepUp.Methods) == 0 && staysOnPage(a.problem) {
+	if len(asks.Methods) == 0 && staysOnPage(a.problem) {
 		var err error
-		if a.stepUp, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong); err != nil {
-			return g.explain(v, err, atFresh)
+		if asks, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong); err != nil {
+			return g.withStepUp(v, g.explain(v, err, atFresh), asks, to) // which stays on no page
 		}
-		if p := a.stepUp.Prompt; p.Method == methodPasskey && !g.poses(p) { // a wrong answer takes the challenge
+		if p := asks.Prompt; p.Method == methodPasskey && !g.poses(p) { // a wrong answer takes the challenge
 			if again, err := g.logins.BeginStepUp(v.parent, v.client(), v.session, methodPasskey, a.strong); err == nil {
-				a.stepUp = again
+				asks = again
 			}
 		}
 	}
-	if until := a.stepUp.Weak; a.problem == notAllowed && !until.IsZero() {
+	if until := asks.Weak; a.problem == notAllowed && !until.IsZero() {
 		a.text, a.wait = texts.ErrorWeak, until.Sub(g.logins.Now())
 	}
+	a.stepUp = &asks
 	return a
 }
 

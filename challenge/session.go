@@ -34,9 +34,9 @@ const (
 // The zero value is nobody. A Session is not safe for concurrent use.
 type Session struct {
 	slot    Slot
+	kind    byte
 	key     string
 	raw     []byte // as it was read: every write is a swap from these bytes
-	kind    byte
 	pending *Pending // nil for other kinds: most sessions are logins, and they are read on every request
 	login   Login
 	created time.Time // of an anonymous session
@@ -298,16 +298,12 @@ func encodeMethods(e *encoder, ms []Method) {
 	}
 }
 
-func decodeMethods(d *decoder) []Method {
-	n := d.count()
-	if n == 0 {
-		return nil
+// decodeMethods appends to ms.
+func decodeMethods(d *decoder, ms []Method) []Method {
+	for range d.count() {
+		ms = append(ms, Method{d.string(), d.time()})
 	}
-	ms := make([]Method, n)
-	for i := range ms {
-		ms[i] = Method{d.string(), d.time()}
-	}
-	return ms
+	return slices.Clip(ms)
 }
 
 func encodeAddr(e *encoder, a netip.Addr) { e.bytes(a.AsSlice()) }
@@ -436,7 +432,7 @@ func (s *Session) decode(raw []byte) error {
 		p.epoch = d.id()
 		p.blocks = d.uint()
 		p.device = d.id()
-		p.first = decodeMethods(&d)
+		p.first = decodeMethods(&d, nil)
 		p.channel = d.string()
 		p.enrolling = d.string()
 	case kindLogin:
@@ -453,7 +449,7 @@ func (s *Session) decode(raw []byte) error {
 		l.SecondFactor = d.bool()
 		l.UserID = d.string()
 		l.Username = d.string()
-		l.Methods = decodeMethods(&d)
+		l.Methods = decodeMethods(&d, l.Methods)
 		l.epoch = d.id()
 		l.device = d.id()
 		l.Addr = decodeAddr(&d)

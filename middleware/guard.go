@@ -95,12 +95,13 @@ func (g *Group) guard(d demand, next http.Handler) http.Handler {
 			return
 		}
 		// Slices of its own: what our answers share must not get into an app's hands.
-		h, own := w.Header(), [...]string{"no-store", varyOn(g.guards)}
+		h, own := w.Header(), &v.headers
+		own[0], own[1] = "no-store", varyOn(g.guards)
 		h["Cache-Control"] = own[0:1:1]
-		if h["Vary"] == nil {
+		if outer := h["Vary"]; outer == nil {
 			h["Vary"] = own[1:2:2]
 		} else {
-			h["Vary"] = append(h["Vary"], own[1])
+			h["Vary"] = append(outer, own[1])
 		}
 		v.serve(next, r)
 	})

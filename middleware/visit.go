@@ -30,28 +30,28 @@ type visit struct {
 	out    http.ResponseWriter // where our own answers go: w, or what was put around the visit by a handler between two of ours
 	r      *http.Request
 
-	kind    credentialKind
-	slot    challenge.Slot
 	token   string
 	basic   *credential        // of Basic only
 	session *challenge.Session // what the token stands for; nil before it was looked up
 	login   *challenge.Login   // the finished login, if there is one: the session's, or that of this one request (Basic)
 	form    *checked           // hands out the token for forms; nil until somebody needs it
+	from    *challenge.Client  // nil until somebody asks
+	headers [2]string          // what a guard puts into the header of an app's answer: a copy that the app may change
 
-	ownSite    bool              // a guard has seen the site's own origin and token (I-24)
-	from       *challenge.Client // nil until somebody asks
-	committing bool              // only our own commit may write session data
+	kind       credentialKind
+	slot       challenge.Slot
+	ownSite    bool // a guard has seen the site's own origin and token (I-24)
+	committing bool // only our own commit may write session data
 	committed  bool
 	failed     bool // the commit failed: the body is discarded
 	created    bool // the commit made a session of its own
 	reported   bool // the audit knows of a failure of ours
+	serving    bool // the app's handler has begun
 
-	serving bool // the app's handler has begun
-
-	mu    sync.Mutex // of what follows
+	over  bool       // the handler has returned
+	mu    sync.Mutex // of over, and of what follows
 	watch atomic.Pointer[watch]
-	over  bool // the handler has returned
-	data  any  // scs's own; nil until somebody needs it
+	data  any // scs's own; nil until somebody needs it
 }
 
 type visitKey struct{}

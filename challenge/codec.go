@@ -72,6 +72,11 @@ func (d *decoder) bool() bool {
 }
 
 func (d *decoder) uint() uint64 {
+	if len(d.s) > 0 && d.s[0] < 0x80 { // nearly all are lengths in one byte
+		v := d.s[0]
+		d.s = d.s[1:]
+		return uint64(v)
+	}
 	var v uint64
 	for shift := uint(0); shift < 64; shift += 7 {
 		b := d.byte()
@@ -106,7 +111,7 @@ func (d *decoder) bytes() []byte {
 }
 
 func (d *decoder) int64() int64 {
-	if v := d.take(8); v != "" {
+	if v := d.take(8); len(v) == 8 {
 		return int64(uint64(v[0])<<56 | uint64(v[1])<<48 | uint64(v[2])<<40 | uint64(v[3])<<32 |
 			uint64(v[4])<<24 | uint64(v[5])<<16 | uint64(v[6])<<8 | uint64(v[7]))
 	}

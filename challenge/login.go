@@ -381,6 +381,7 @@ func (l *Logins) read(ctx context.Context, slot Slot, key string, raw []byte) (*
 		reason = "idle"
 	}
 	if reason == "" {
+		s.stale = s.kind == kindLogin && now.Sub(s.login.Seen) >= touchEvery
 		return s, nil
 	}
 	ended, a := s.kind == kindLogin, Account{ID: s.login.UserID, Name: s.login.Username}
@@ -390,10 +391,8 @@ func (l *Logins) read(ctx context.Context, slot Slot, key string, raw []byte) (*
 	return &Session{slot: slot}, nil
 }
 
-// NeedsTouch reports whether a login was last seen a minute ago or more.
-func (l *Logins) NeedsTouch(s *Session) bool {
-	return s.kind == kindLogin && l.now().Sub(s.login.Seen) >= touchEvery
-}
+// NeedsTouch reports whether s is a login that, when it was read, was last seen a minute ago or more.
+func (l *Logins) NeedsTouch(s *Session) bool { return s.stale }
 
 const touchEvery = time.Minute
 
@@ -432,7 +431,7 @@ func (l *Logins) Touch(ctx context.Context, c Client, s *Session) error {
 		}
 		return ErrEnded
 	}
-	return l.rewrite(ctx, s, func(s *Session) { s.login.Seen = l.now() })
+	return l.rewrite(ctx, s, func(s *Session) { s.login.Seen, s.stale = l.now(), false })
 }
 
 // listed reports whether the account's record still has a login under the key it was found by.

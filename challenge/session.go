@@ -35,8 +35,9 @@ const (
 type Session struct {
 	slot    Slot
 	kind    byte
+	stale   bool // a login that was to be touched when it was read
 	key     string
-	raw     []byte // as it was read: every write is a swap from these bytes
+	raw     []byte   // as it was read: every write is a swap from these bytes
 	pending *Pending // nil for other kinds: most sessions are logins, and they are read on every request
 	login   Login
 	created time.Time // of an anonymous session

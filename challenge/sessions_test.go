@@ -181,3 +181,14 @@ func TestI18NoIdThatAPageShowsIsAToken(t *testing.T) {
 		t.Error("I-18: a cookie's token works as bearer")
 	}
 }
+
+// A login is read into memory that has room for two methods, which nobody may fill.
+func TestTheListOfALoginsMethodsHasNoRoomForMore(t *testing.T) {
+	h := build(t)
+	for _, token := range []string{h.loginDave(), h.loginCarol()} { // one method, and two
+		login, _ := h.open(token).Login()
+		if n := len(login.Methods); n == 0 || n != cap(login.Methods) {
+			t.Errorf("%d methods in a list of %d", n, cap(login.Methods))
+		}
+	}
+}

@@ -48,10 +48,11 @@ type visit struct {
 	reported   bool // the audit knows of a failure of ours
 	serving    bool // the app's handler has begun
 
-	over  bool       // the handler has returned
-	mu    sync.Mutex // of over, and of what follows
-	watch atomic.Pointer[watch]
-	data  any // scs's own; nil until somebody needs it
+	over   bool        // the handler has returned
+	loaded atomic.Bool // data is there
+	mu     sync.Mutex  // of over, and of what follows
+	watch  atomic.Pointer[watch]
+	data   any // scs's own; nil until somebody needs it
 }
 
 type visitKey struct{}
@@ -223,16 +224,14 @@ func (v *visit) load() (data any, err error) {
 			return nil, err
 		}
 		v.data = ctx.Value(v.core.dataKey)
+		v.loaded.Store(true)
 	}
 	return v.data, nil
 }
 
 // changed reports whether the app has changed its session data.
 func (v *visit) changed() bool {
-	v.mu.Lock()
-	untouched := v.data == nil
-	v.mu.Unlock()
-	return !untouched && v.core.manager.Status(v) == scs.Modified
+	return v.loaded.Load() && v.core.manager.Status(v) == scs.Modified
 }
 
 // loadContext is what scs loads from.

@@ -164,6 +164,9 @@ const maxPreference = 512
 // that is empty, malformed or fits nothing leaves the choice to the next; after the last it is English.
 func (c *Catalog) Match(preferences ...string) string {
 	c = c.orDefault()
+	if !slices.ContainsFunc(preferences, func(p string) bool { return p != "" }) {
+		return c.order[0] // most programs ask for none, and the matcher takes its time to say so
+	}
 	for i, p := range preferences {
 		if len(p) > maxPreference {
 			preferences = slices.Clone(preferences)

@@ -289,6 +289,7 @@ func TestMatch(t *testing.T) {
 		want        string
 	}{
 		{"nothing known", nil, "en"},
+		{"nothing asked for", []string{"", ""}, "en"},
 		{"account language first", []string{"nl", "de-DE,de;q=0.9"}, "nl"},
 		{"no account language", []string{"", "de-DE,de;q=0.9,en;q=0.8"}, "de"},
 		{"account language that we do not have", []string{"ja", "fr-CA"}, "fr"},

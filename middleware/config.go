@@ -238,7 +238,7 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 	w.manager = newManager(w)
 	w.dataKey = dataKey(w.manager)
 	w.browser = Group{core: w, respond: newBrowser(w), guards: slots{cookie: true}, slot: challenge.Cookie}
-	w.programs = Group{core: w, respond: program{w}, guards: slots{header: true, cookie: true}, slot: challenge.Bearer}
+	w.programs = Group{core: w, respond: newProgram(w), guards: slots{header: true, cookie: true}, slot: challenge.Bearer}
 	return &Web{Group: &w.browser, Session: w.manager}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -222,5 +223,55 @@ func TestEveryProblemIsInTheTableAndEveryRowIsAProblem(t *testing.T) {
 				t.Errorf("RateLimit %q", a.header.Get("RateLimit"))
 			}
 		})
+	}
+}
+
+// Most refusals are kept ready: what varies in one is said all the same, in the language that was asked for.
+func TestARefusalThatIsKeptReadySaysWhatVaries(t *testing.T) {
+	fast := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 1 })
+	fast.post("/api/login/cancel", "", "")
+	for lang, want := range map[string]string{"": "Wait 60 seconds", "nl": "Wacht 60 seconden"} {
+		a := fast.post("/api/login/cancel", "", "", "Accept-Language", lang)
+		if detail := a.object["detail"].(string); !strings.Contains(detail, want) {
+			t.Errorf("%q: %q", lang, detail)
+		}
+	}
+	w := found(t)
+	token := w.bearer()
+	w.Clock.Advance(time.Hour / 2)
+	for _, within := range []time.Duration{time.Minute, 2 * time.Minute} {
+		target := fmt.Sprintf("/api/within/%d", within)
+		w.mux.Handle(target, w.api.RequireFresh(within)(http.NotFoundHandler()))
+		a := w.read(target, token)
+		if age := within.Seconds(); a.object["max_age"] != age || !strings.Contains(a.header.Get("WWW-Authenticate"), fmt.Sprintf(`max_age="%v"`, age)) {
+			t.Errorf("%v: %v %v", within, a.object, a.header)
+		}
+	}
+	said := map[any]string{}
+	for _, lang := range []string{"en", "nl", "de", "fr", "es"} {
+		a := w.read("/api/me", "", "Accept-Language", lang)
+		if got := a.header.Get("Content-Language"); got != lang {
+			t.Errorf("%s: answered in %s", lang, got)
+		}
+		if twice := said[a.object["detail"]]; twice != "" {
+			t.Errorf("%s and %s are told the same: %v", lang, twice, a.object)
+		}
+		said[a.object["detail"]] = lang
+	}
+}
+
+// What answers share stays as it is, whatever an app's handler around a guard adds to a header of one of them.
+func TestNobodyAddsToWhatAnswersShare(t *testing.T) {
+	w := found(t)
+	for name, guard := range map[string]http.Handler{
+		"program": w.api.RequireSecondFactor(http.NotFoundHandler()), "browser": w.web.RequireSecondFactor(http.NotFoundHandler()),
+	} {
+		rw := discard{http.Header{}}
+		guard.ServeHTTP(rw, httptest.NewRequest("GET", "/account", nil))
+		for header, lines := range rw.h {
+			if len(lines) != cap(lines) {
+				t.Errorf("%s: %s has room for a line that the next answer would share", name, header)
+			}
+		}
 	}
 }

@@ -197,11 +197,14 @@ func varyOn(s slots) string {
 
 // Shared by our own answers; their capacity is their length, so that whoever appends makes a copy.
 var (
-	noStore    = []string{"no-store"}
-	sameOrigin = []string{"same-origin"}
-	noSniff    = []string{"nosniff"}
-	deny       = []string{"DENY"}
-	htmlType   = []string{"text/html; charset=utf-8"}
+	noStore     = []string{"no-store"}
+	sameOrigin  = []string{"same-origin"}
+	noSniff     = []string{"nosniff"}
+	deny        = []string{"DENY"}
+	htmlType    = []string{"text/html; charset=utf-8"}
+	jsonType    = []string{"application/json"}
+	problemType = []string{"application/problem+json"}
+	bearerOnly  = []string{"Bearer"}
 )
 
 // deliver hands a cookie session's new token to the browser, and draws a new form token with it (I-03).
@@ -474,7 +477,7 @@ func (b browser) page(v *visit, status int, name string, view pageView) {
 	h["X-Content-Type-Options"] = noSniff
 	h["Cross-Origin-Opener-Policy"] = sameOrigin
 	h["Referrer-Policy"] = sameOrigin
-	send(v, status, body.Bytes())
+	send(v, status, newContent(body.Bytes()))
 }
 
 // redirect answers 303: whatever was asked for, the next request is a GET. target is ours or was checked; http.Redirect
@@ -507,7 +510,30 @@ func first(names []string) string {
 }
 
 // program answers with JSON. Its field names and types are stable.
-type program struct{ core *core }
+type program struct {
+	core    *core
+	schemes []string         // what a guard's 401 asks for
+	ready   map[string]ready // by language
+}
+
+// ready is what all refusals in one language share. None of it is ever changed.
+type ready struct {
+	language []string
+	problems [len(problems)]content // as they are where nothing in them varies
+}
+
+func newProgram(w *core) program {
+	// Never error="invalid_token": a pending login's token is answered like no token at all (I-02).
+	p := program{w, []string{"Bearer", `Basic realm="` + w.realm + `", charset="UTF-8"`}, map[string]ready{}}
+	for _, lang := range w.logins.Texts().Languages() {
+		r := ready{language: []string{lang}}
+		for i := range r.problems {
+			r.problems[i] = p.problem(answer{problem: problem(i)}, lang)
+		}
+		p.ready[lang] = r
+	}
+	return p
+}
 
 // jsonAnswer is everything that a program may be told; what does not apply is left out.
 type jsonAnswer struct {
@@ -573,7 +599,15 @@ func (p program) respond(v *visit, a answer) {
 	if v.group.slot == challenge.Cookie {
 		out.CSRFToken = a.form.token()
 	}
-	p.write(v, http.StatusOK, "application/json", out)
+	status := http.StatusOK
+	raw, err := json.Marshal(out)
+	if err != nil { // a challenge is JSON already, and all else are strings and numbers: cannot happen, and would say nothing
+		status, raw = http.StatusServiceUnavailable, []byte("{}")
+	}
+	h := v.out.Header()
+	h["Content-Type"] = jsonType
+	h["X-Content-Type-Options"] = noSniff
+	send(v, status, newContent(append(raw, '\n')))
 }
 
 // describe says where a session stands.
@@ -630,46 +664,55 @@ func (p program) prompt(out *jsonAnswer, q challenge.Prompt) {
 }
 
 func (p program) refuse(v *visit, a answer) {
-	row := problems[a.problem]
-	catalog, lang := p.core.logins.Texts(), v.language()
-	out := jsonProblem{Type: "urn:sallyport:problem:" + row.slug, Title: row.title, Status: row.status,
-		Detail: pageMessage{Key: cmp.Or(a.text, row.text), Wait: a.wait}.text(catalog, lang)}
-	h := v.out.Header()
+	h, ready := v.out.Header(), p.ready[v.language()]
+	status := problems[a.problem].status
 	switch {
 	case a.problem == freshRequired: // RFC 9470 section 3
-		age := int64(a.maxAge / time.Second)
-		out.MaxAge = &age
-		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="A fresh second factor is needed", max_age="`+strconv.FormatInt(age, 10)+`"`)
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="A fresh second factor is needed", max_age="`+strconv.FormatInt(int64(a.maxAge/time.Second), 10)+`"`)
 	case a.problem == factorRequired:
 		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="Another second factor is needed", acr_values="`+strings.Join(a.factors, " ")+`"`)
-	case row.status == http.StatusUnauthorized:
-		// Never error="invalid_token": a pending login's token is answered like no token at all (I-02).
-		h["Www-Authenticate"] = []string{"Bearer"}
-		if a.at == elsewhere { // on our own routes Basic means nothing
-			h["Www-Authenticate"] = append(h["Www-Authenticate"], `Basic realm="`+p.core.realm+`", charset="UTF-8"`)
-		}
+	case status == http.StatusUnauthorized && a.at == elsewhere:
+		h["Www-Authenticate"] = p.schemes
+	case status == http.StatusUnauthorized: // on our own routes Basic means nothing
+		h["Www-Authenticate"] = bearerOnly
 	}
-	h.Set("Content-Language", lang)
-	p.write(v, row.status, "application/problem+json", out)
+	h["Content-Language"] = ready.language
+	h["Content-Type"] = problemType
+	h["X-Content-Type-Options"] = noSniff
+	c := ready.problems[a.problem]
+	if a.text != "" || a.wait != 0 || a.maxAge != 0 {
+		c = p.problem(a, ready.language[0])
+	}
+	send(v, status, c)
 }
 
-func (p program) write(v *visit, status int, contentType string, body any) {
-	raw, err := json.Marshal(body)
-	if err != nil { // strings and numbers only: cannot happen, and would say nothing
-		status, raw = http.StatusServiceUnavailable, []byte("{}")
+// problem is the body of a refusal. It depends on problem, text, wait and maxAge of the answer, and on nothing else of it.
+func (p program) problem(a answer, lang string) content {
+	row := problems[a.problem]
+	out := jsonProblem{Type: "urn:sallyport:problem:" + row.slug, Title: row.title, Status: row.status,
+		Detail: pageMessage{Key: cmp.Or(a.text, row.text), Wait: a.wait}.text(p.core.logins.Texts(), lang)}
+	if a.problem == freshRequired {
+		age := int64(a.maxAge / time.Second)
+		out.MaxAge = &age
 	}
-	h := v.out.Header()
-	h["Content-Type"] = []string{contentType}
-	h["X-Content-Type-Options"] = noSniff
-	send(v, status, append(raw, '\n'))
+	raw, _ := json.Marshal(out) // strings and numbers do not fail
+	return newContent(append(raw, '\n'))
 }
+
+// content is a body with its length, as a header has it.
+type content struct {
+	body   []byte
+	length []string
+}
+
+func newContent(body []byte) content { return content{body, []string{strconv.Itoa(len(body))}} }
 
 // send writes a whole answer; one to HEAD has no body.
-func send(v *visit, status int, body []byte) {
-	v.out.Header().Set("Content-Length", strconv.Itoa(len(body)))
+func send(v *visit, status int, c content) {
+	v.out.Header()["Content-Length"] = c.length
 	v.out.WriteHeader(status)
 	if v.r.Method != http.MethodHead {
-		_, _ = v.out.Write(body)
+		_, _ = v.out.Write(c.body)
 	}
 }
 

@@ -79,7 +79,7 @@ const Cookies APIOption = 1
 // API makes a group whose guards and routes answer in JSON. Its guards take a bearer token, HTTP Basic, or the session cookie
 // (with the CSRF token where the method is unsafe). Its logins are bearer tokens, unless [Cookies] is given.
 func (w *Web) API(options ...APIOption) *API {
-	g := &Group{core: w.core, respond: program{w.core}, guards: slots{header: true, cookie: true}, slot: challenge.Bearer}
+	g := &Group{core: w.core, respond: w.programs.respond, guards: slots{header: true, cookie: true}, slot: challenge.Bearer}
 	if slices.Contains(options, Cookies) {
 		g.slot = challenge.Cookie
 	}

@@ -39,9 +39,10 @@ type server struct {
 	roots *x509.CertPool
 	port  int
 
-	mu    sync.Mutex
-	mails []envelope
-	seen  []string // verbs in order, "TLS" at a handshake
+	mu     sync.Mutex
+	mails  []envelope
+	seen   []string // verbs in order, "TLS" at a handshake
+	stalls int      // how often it has come to stallAt
 }
 
 func (s *server) start(t *testing.T) *server {
@@ -99,6 +100,12 @@ func (s *server) received() []envelope {
 	return append([]envelope(nil), s.mails...)
 }
 
+func (s *server) stalled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stalls
+}
+
 func (s *server) session(conn net.Conn) {
 	secure := s.implicitTLS
 	if secure {
@@ -113,6 +120,9 @@ func (s *server) session(conn net.Conn) {
 	// say answers verb, and reports whether it was the ordinary answer.
 	say := func(verb, ordinary string) bool {
 		if s.stallAt == verb {
+			s.mu.Lock()
+			s.stalls++
+			s.mu.Unlock()
 			_, _ = io.Copy(io.Discard, r)
 			return false
 		}
@@ -149,6 +159,10 @@ func (s *server) session(conn net.Conn) {
 			say(verb, "250-"+strings.Join(lines[:len(lines)-1], "\r\n250-")+"\r\n250 "+lines[len(lines)-1]+"\r\n")
 		case "STARTTLS":
 			if !say(verb, "220 2.0.0 go on\r\n") {
+				if strings.HasPrefix(s.reply[verb], "220") {
+					_, _ = r.ReadByte() // the handshake: it cannot answer that, and hangs up
+					return
+				}
 				continue
 			}
 			c := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{s.cert}})

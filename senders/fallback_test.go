@@ -230,17 +230,19 @@ func TestARecipientThatDoesNotExistIsNotTheProvidersFault(t *testing.T) {
 }
 
 func TestACancelledSendIsNotTheProvidersFault(t *testing.T) {
-	f, p, _ := trio(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	p[0].hangs = true
-	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := f.SendReport(ctx, smsCode); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
-	p[0].hangs = false
-	if asked, _, _ := asks(t, f, p); asked != "1 0 0" {
-		t.Errorf("asked %s", asked)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f, p, _ := trio(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		p[0].hangs = true
+		time.AfterFunc(10*time.Millisecond, cancel) // when it hangs
+		if _, err := f.SendReport(ctx, smsCode); !errors.Is(err, context.Canceled) || p[0].asked != 1 {
+			t.Fatalf("asked %d times, error %v", p[0].asked, err)
+		}
+		p[0].hangs = false
+		if asked, _, _ := asks(t, f, p); asked != "1 0 0" {
+			t.Errorf("asked %s", asked)
+		}
+	})
 }
 
 func TestAProviderOnTrialIsAskedByOneMessageAtATime(t *testing.T) {

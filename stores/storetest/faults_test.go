@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -604,6 +606,10 @@ func (f *fakeTime) Sleep(d time.Duration) {
 
 // tryFault runs one rule against one store in the way Run does.
 func tryFault(t *testing.T, open func(p *plain) challenge.Store, r rule) *recorder {
+	return tryFaultAt(t, func(p *plain, _ *fakeTime) challenge.Store { return open(p) }, r)
+}
+
+func tryFaultAt(t *testing.T, open func(*plain, *fakeTime) challenge.Store, r rule) *recorder {
 	clock := &fakeTime{now: time.Date(2026, 3, 1, 12, 0, 0, 700_000_000, time.UTC)}
 	rec := &recorder{TB: t}
 	done := make(chan struct{})
@@ -611,7 +617,7 @@ func tryFault(t *testing.T, open func(p *plain) challenge.Store, r rule) *record
 		defer close(done)
 		try(rec, Harness{
 			Open: func(testing.TB) challenge.Store {
-				return open(&plain{now: clock.Now, m: map[string]item{}, tats: map[string]time.Time{}})
+				return open(&plain{now: clock.Now, m: map[string]item{}, tats: map[string]time.Time{}}, clock)
 			},
 			Sleep: clock.Sleep,
 			Now:   clock.Now,
@@ -630,9 +636,75 @@ func TestARightStoreIsRejectedByNoRule(t *testing.T) {
 	}
 }
 
+// stalling is a store on a machine that stands still for a while before or after one of the calls.
+type stalling struct {
+	*plain
+	clock *fakeTime
+	calls *atomic.Int64
+	at    int64 // 2n: before call n, 2n+1: after it; negative means around every call
+	by    time.Duration
+}
+
+func (s stalling) stalls() (after func()) {
+	n := s.calls.Add(1) - 1
+	if s.at < 0 || s.at == 2*n {
+		s.clock.Sleep(s.by)
+	}
+	return func() {
+		if s.at < 0 || s.at == 2*n+1 {
+			s.clock.Sleep(s.by)
+		}
+	}
+}
+
+func (s stalling) Load(ctx context.Context, key string) ([]byte, error) {
+	defer s.stalls()()
+	return s.plain.Load(ctx, key)
+}
+
+func (s stalling) CompareAndSwap(ctx context.Context, key string, old, new []byte, end time.Time) (bool, error) {
+	defer s.stalls()()
+	return s.plain.CompareAndSwap(ctx, key, old, new, end)
+}
+
+func (s stalling) Take(ctx context.Context, key string, interval time.Duration, burst int) (bool, time.Duration, error) {
+	defer s.stalls()()
+	return s.plain.Take(ctx, key, interval, burst)
+}
+
+// A slow machine is not the store's fault: wherever it stands still, and for however long, no rule speaks of a fault, and each
+// is tried again until it has been seen to hold.
+func TestARightStoreOnASlowMachineIsRejectedByNoRule(t *testing.T) {
+	try := func(r rule, at int64, by time.Duration) (rec *recorder, calls int64) {
+		var n atomic.Int64
+		rec = tryFaultAt(t, func(p *plain, clock *fakeTime) challenge.Store { return stalling{p, clock, &n, at, by} }, r)
+		return rec, n.Load()
+	}
+	for _, r := range rules() {
+		_, calls := try(r, math.MaxInt64, 0)
+		places := 2 * calls
+		if calls > 60 { // the many calls of a race are alike
+			places = 10
+		}
+		for at := range places {
+			for _, by := range []time.Duration{time.Second, time.Minute, 150 * time.Second, 6 * time.Minute, 55 * time.Minute} {
+				if rec, _ := try(r, at, by); len(rec.failures) > 0 || rec.skipped {
+					t.Errorf("%s: standing still for %v at %d: skipped %v, %s", r.name, by, at, rec.skipped, rec.failures)
+				}
+			}
+		}
+		for _, by := range []time.Duration{time.Second, 10 * time.Second, time.Minute} { // all the time, which some rules cannot do with
+			if rec, _ := try(r, -1, by); len(rec.failures) > 0 {
+				t.Errorf("%s: standing still for %v around every call: %s", r.name, by, rec.failures)
+			}
+		}
+	}
+}
+
 func TestEachPlantedFaultIsRejectedByItsRules(t *testing.T) {
-	patience = 100 * time.Millisecond
-	t.Cleanup(func() { patience = time.Minute })
+	before, many := patience, turns
+	patience, turns = 100*time.Millisecond, 100
+	t.Cleanup(func() { patience, turns = before, many })
 	byName := map[string]rule{}
 	for _, r := range rules() {
 		byName[r.name] = r

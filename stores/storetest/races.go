@@ -13,8 +13,9 @@ import (
 
 const racers = 100
 
-// patience is how long a racer tries to get its turn. The store may be a busy server, so it is long.
-var patience = time.Minute
+// patience and turns are for how long, and how often, a racer tries at least to get its turn. The store may be a busy server
+// on a slow machine, so both are a lot.
+var patience, turns = time.Minute, 5000
 
 var errStuck = errors.New("no turn: swaps from the bytes that Load had just given were refused all the time")
 
@@ -34,6 +35,7 @@ var raceRules = []rule{
 		func(c *trial) {
 			for round := range 5 {
 				k := c.key("delete" + strconv.Itoa(round))
+				c.valid = c.in(1000)
 				c.does(k, nil, []byte("pending"), c.in(1000))
 				won := c.together(racers, func(i int) (bool, error) {
 					return c.handle(i).CompareAndSwap(c.Context(), k, []byte("pending"), nil, c.in(1000))
@@ -52,8 +54,8 @@ var raceRules = []rule{
 			k := c.key("counter")
 			c.together(writers, func(i int) (bool, error) {
 				s, begun := c.handle(i), time.Now()
-				for done := 0; done < each; {
-					if time.Since(begun) > patience {
+				for done, tries := 0, 0; done < each; tries++ {
+					if tries > turns && time.Since(begun) > patience {
 						return false, errStuck
 					}
 					v, err := s.Load(c.Context(), k)
@@ -126,6 +128,7 @@ var raceRules = []rule{
 		func(c *trial) {
 			for round := range 10 {
 				k := c.key("k" + strconv.Itoa(round))
+				c.valid = c.in(1000)
 				c.does(k, nil, []byte("0"), c.in(1000))
 				var deleted atomic.Bool
 				c.together(10, func(i int) (bool, error) {
@@ -141,6 +144,7 @@ var raceRules = []rule{
 		"writers of different keys do not disturb each other",
 		"one person's login would overwrite another's",
 		func(c *trial) {
+			c.valid = c.in(1000)
 			c.together(racers, func(i int) (bool, error) {
 				s, k := c.handle(i), c.key(strconv.Itoa(i))
 				var held []byte
@@ -180,7 +184,7 @@ func (c *trial) race(name string, old []byte) {
 
 // removeAmongWriters deletes key, which others keep changing.
 func (c *trial) removeAmongWriters(key string, deleted *atomic.Bool) error {
-	for begun := time.Now(); time.Since(begun) < patience; {
+	for begun, tries := time.Now(), 0; tries < turns || time.Since(begun) < patience; tries++ {
 		v, err := c.store.Load(c.Context(), key)
 		if err != nil {
 			return err
@@ -203,7 +207,7 @@ func (c *trial) removeAmongWriters(key string, deleted *atomic.Bool) error {
 // writeUntilGone keeps changing key until it finds it deleted, and then tries once more from the bytes it had read last.
 func (c *trial) writeUntilGone(s challenge.Store, key string, next []byte, deleted *atomic.Bool) error {
 	seen := next
-	for begun := time.Now(); time.Since(begun) < patience; {
+	for begun, tries := time.Now(), 0; tries < turns || time.Since(begun) < patience; tries++ {
 		gone := deleted.Load()
 		v, err := s.Load(c.Context(), key)
 		if err != nil {

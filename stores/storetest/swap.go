@@ -86,6 +86,7 @@ var swapRules = []rule{
 		"a backend that counts changed rows (MySQL does) answers false, and the writer takes it for a lost race, for ever",
 		func(c *trial) {
 			k, end := c.key("k"), c.in(100)
+			c.valid = end
 			c.does(k, nil, []byte("same"), end)
 			c.does(k, []byte("same"), []byte("same"), end) // not even the end differs
 			c.does(k, []byte("same"), []byte("same"), c.in(200))

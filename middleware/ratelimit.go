@@ -35,6 +35,9 @@ func ByClient(dst []byte, s *Subject) []byte { return limitKey(s.Client).AppendT
 
 // ByAccount counts by the name that a login names, in canonical form, wherever it comes from. Anybody can then use up
 // anybody's budget: it protects an account better, and its owner's access worse, than [ByClient].
+//
+// It is for credentials. A request of somebody who is logged in names no account, so that all of them share one budget: a
+// limit of [Group.RateLimitRequests] for each of them stands inside a guard and takes a [Key] that asks [Authenticated].
 func ByAccount(dst []byte, s *Subject) []byte { return append(dst, s.Account()...) }
 
 // Account is the name that the request wants to log in by, in canonical form, or empty. It is read from a body of at most

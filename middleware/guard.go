@@ -49,6 +49,8 @@ func (g *Group) RequirePassword(next http.Handler) http.Handler {
 // RequireFresh lets logins through that have shown a second factor less than within ago, or for accounts that need none, the
 // password again. Others are asked to do so: a browser is sent to the step-up page and comes back, a program gets 401
 // insufficient_user_authentication with max_age (RFC 9470). A service account and an access token cannot do so: 403. Zero or less lets nobody through.
+//
+// A post is not made again: the browser comes back to its path with GET, so the page with the form belongs there, behind the same guard.
 func (g *Group) RequireFresh(within time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return g.guard(demand{fresh: true, within: within}, next) }
 }

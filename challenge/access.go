@@ -74,7 +74,7 @@ func (l *Logins) ExchangeBasic(ctx context.Context, c Client, in BasicInput) (Ou
 	case err != nil || a.Disabled || !a.Service:
 		return Outcome{}, l.refuse(ctx, c, f.account, "account changed")
 	}
-	login := l.newLogin(c, a, []Method{{methodPassword, l.now()}}, deviceID{}, "", time.Time{})
+	login := l.newLogin(c, a, []Method{{Name: methodPassword, At: l.now()}}, deviceID{}, "", time.Time{})
 	login.Service, login.epoch = true, f.epoch
 	out, err := l.grant(ctx, c, a, login, login.Expires, recordID{})
 	if errors.Is(err, ErrEnded) {
@@ -112,7 +112,7 @@ func (l *Logins) grant(ctx context.Context, c Client, a Account, login Login, en
 		}
 		return Outcome{}, err
 	}
-	method := login.Methods[len(login.Methods)-1].Name
+	method := login.last().Name
 	if err := l.Record(ctx, event(audit.AccessToken, audit.Success, c, a, method, "")); err != nil {
 		return Outcome{}, errors.Join(err, l.endLogin(ctx, p.session)) // AuditRequired: what could not be recorded did not happen
 	}

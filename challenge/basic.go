@@ -69,7 +69,7 @@ func (l *Logins) Basic(ctx context.Context, c Client, in BasicInput) (*Login, er
 		if err != nil {
 			return nil, err
 		}
-		login := l.newLogin(c, f.account, []Method{{methodPassword, l.now()}}, deviceID{}, "", time.Time{})
+		login := l.newLogin(c, f.account, []Method{{Name: methodPassword, At: l.now()}}, deviceID{}, "", time.Time{})
 		login.Service = true
 		return &login, nil
 	}
@@ -257,7 +257,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		return nil, l.refuseCode(ctx, c, f.account, err.Error())
 	}
 	now := l.now()
-	login := l.newLogin(c, a, []Method{{methodPassword, now}, {method, now}}, f.device, "", now)
+	login := l.newLogin(c, a, []Method{{Name: methodPassword, At: now}, {Name: method, At: now}}, f.device, "", now)
 	if !v.satisfied(login.Methods, true) {
 		try.settle(ctx, false)
 		return nil, l.refuseCode(ctx, c, a, errPolicy.Error())

@@ -39,14 +39,14 @@ func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing
 
 func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing bool) (needs []string) {
 	now := l.now()
-	recent := func(match func(name string) bool) bool {
+	recent := func(match func(Method) bool) bool {
 		return slices.ContainsFunc(login.Methods, func(m Method) bool {
-			return now.Sub(m.At) < ConfirmedWithin && match(m.Name) && login.Showed(m)
+			return now.Sub(m.At) < ConfirmedWithin && l.factor(m.Name) != nil && match(m)
 		})
 	}
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
 	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
-	strong := now.Sub(login.strong) < ConfirmedWithin
+	strong := recent(func(m Method) bool { return m.Name != recoveryName && login.Showed(m) })
 	if !l.bothAgain(login, a) && !slices.ContainsFunc(login.Methods, func(m Method) bool {
 		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || removing || m.Name != methodPassword || m.At.After(login.Created))
 	}) {
@@ -56,7 +56,7 @@ func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing
 	case methods[0] == methodPassword: // nothing is enrolled
 	case removing && !strong:
 		needs = append(needs, NeedsStrong)
-	case !removing && !recent(func(name string) bool { return l.factor(name) != nil }):
+	case !removing && !recent(func(m Method) bool { return m.weak || login.Showed(m) }):
 		needs = append(needs, NeedsSecond)
 	}
 	return needs
@@ -331,7 +331,7 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 		confirm.weak = now.Add(weakFor)
 	}
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{
-		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now}, strong: strong, apply: confirm.apply,
+		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now, !strong}, apply: confirm.apply,
 		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""), notice: noticeFactorAdded,
 	})
 	if err != nil {
@@ -517,11 +517,10 @@ func cleanName(s string) (string, bool) {
 
 // factorChange is a change of what an account can log in with.
 type factorChange struct {
-	proof  proofUsed
-	shown  *Method // what was shown on the way, if anything
-	strong bool    // and it may take others away
-	apply  func([]enrolled) ([]enrolled, error)
-	event  audit.Event
+	proof proofUsed
+	shown *Method // what was shown on the way, if anything
+	apply func([]enrolled) ([]enrolled, error)
+	event audit.Event
 	notice
 }
 
@@ -561,9 +560,6 @@ func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login,
 	if ch.shown != nil {
 		p.login.SecondFactor, p.login.Fresh, p.login.Grace = true, now, false
 		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
-		if ch.strong {
-			p.login.strong = now
-		}
 		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
 	}
 	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}

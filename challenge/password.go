@@ -32,7 +32,7 @@ func (l *Logins) Password(ctx context.Context, c Client, from *Session, in Passw
 	if err != nil {
 		return Outcome{}, err
 	}
-	first.methods = []Method{{"password", l.now()}}
+	first.methods = []Method{{Name: "password", At: l.now()}}
 	if first.id, err = l.randomID(); err != nil {
 		return Outcome{}, err
 	}
@@ -85,7 +85,7 @@ func (l *Logins) Enter(ctx context.Context, c Client, from *Session, slot Slot, 
 	if err := l.Record(ctx, e); err != nil {
 		return Outcome{}, err
 	}
-	first := firstFactor{id: id, account: a, epoch: rec.epoch, device: deviceOf(a.ID, c.Device), channel: f.Channel, methods: []Method{{f.Method, l.now()}}}
+	first := firstFactor{id: id, account: a, epoch: rec.epoch, device: deviceOf(a.ID, c.Device), channel: f.Channel, methods: []Method{{Name: f.Method, At: l.now()}}}
 	return l.afterFirst(ctx, c, from, slot, first, f.Next, nil)
 }
 

@@ -210,10 +210,7 @@ func (l *Logins) enterAlone(ctx context.Context, c Client, from *Session, in Pas
 	if err != nil {
 		return Outcome{}, err
 	}
-	login := l.newLogin(c, a, []Method{{t.method, now}}, s.device, "", now)
-	if t.strong {
-		login.strong = now
-	}
+	login := l.newLogin(c, a, []Method{{t.method, now, t.weak}}, s.device, "", now)
 	return l.promote(ctx, c, &promotion{slot: in.Slot, pending: pending.Session, account: a, proof: proof, compared: true, record: &s.record, login: login,
 		bind: bind{epoch: t.spend.epoch, device: s.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: t.charged}}}, p.Next)
 }

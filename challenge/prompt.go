@@ -415,6 +415,11 @@ func parse(f Factor, answer string) ([]byte, bool) {
 	return []byte(answer), true
 }
 
+// HasFactor reports whether Config.Factors has a factor of this name.
+func (l *Logins) HasFactor(name string) bool {
+	return name != enrolmentCodeName && l.factor(name) != nil
+}
+
 // Sends reports whether a method sends its code, so that a page can offer to send one.
 func (l *Logins) Sends(method string) bool {
 	_, ok := ability[Deliverer](l.factor(method))

@@ -159,6 +159,7 @@ func (p Prompt) Format(f fmtState, _ rune) { writeRedacted(f, "prompt("+p.Method
 type Method struct {
 	Name string // "password", "totp", "email", "sms", "recovery", …, or the name an app gave its own first factor
 	At   time.Time
+	weak bool // by an authenticator that a recovery code had added less than a day before (I-14)
 }
 
 // Login is somebody: both factors were right, or a policy said that the first was enough.
@@ -179,7 +180,6 @@ type Login struct {
 	Service      bool   // a service account: for this one request, or with an access token
 	Access       bool   // a short-lived access token: never fresh, and no factor can be changed with it; see [Logins.Exchange]
 
-	strong  time.Time // when a second factor was last shown that may take others away (I-14)
 	id      recordID
 	epoch   epoch
 	device  deviceID
@@ -211,9 +211,15 @@ func (l *Login) MethodNames() []string {
 	return names
 }
 
-// Showed reports whether a second factor among Methods was shown in this login itself, and is not what a trusted device
-// remembers.
+// last is the method that was shown last.
+func (l *Login) last() Method { return l.Methods[len(l.Methods)-1] }
+
+// Showed reports whether a second factor among Methods was shown in this login itself, and is neither what a trusted device
+// remembers nor what a recovery code has just added, which says no more than that code (I-14).
 func (l *Login) Showed(m Method) bool {
+	if m.weak {
+		return false
+	}
 	i := slices.IndexFunc(l.Methods, func(m Method) bool { return m.Name == methodTrusted })
 	return i < 0 || m.At.After(l.Methods[i].At)
 }
@@ -304,13 +310,14 @@ func encodeMethods(e *encoder, ms []Method) {
 	for _, m := range ms {
 		e.string(m.Name)
 		e.time(m.At)
+		e.bool(m.weak)
 	}
 }
 
 // decodeMethods appends to ms.
 func decodeMethods(d *decoder, ms []Method) []Method {
 	for range d.count() {
-		ms = append(ms, Method{d.string(), d.time()})
+		ms = append(ms, Method{d.string(), d.time(), d.bool()})
 	}
 	return slices.Clip(ms)
 }
@@ -382,7 +389,6 @@ func (s *Session) encode() []byte {
 		e.time(l.Expires)
 		e.time(l.Created)
 		e.time(l.Fresh)
-		e.time(l.strong)
 		e.bool(l.SecondFactor)
 		e.string(l.UserID)
 		e.string(l.Username)
@@ -454,7 +460,6 @@ func (s *Session) decode(raw []byte) error {
 		l.Expires = d.time()
 		l.Created = d.time()
 		l.Fresh = d.time()
-		l.strong = d.time()
 		l.SecondFactor = d.bool()
 		l.UserID = d.string()
 		l.Username = d.string()

@@ -247,9 +247,6 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 		p.bind.proof = proofUsed{auth: p.proof.Authenticator, step: p.proof.Step, charged: try.charged}
 		method, notice = try.method, try.notice
 		p.login.SecondFactor = true
-		if try.strong {
-			p.login.strong = l.now()
-		}
 		if err := l.Record(ctx, event(audit.CodeValidated, audit.Success, c, sub.account, method, "step-up")); err != nil {
 			return Outcome{}, err
 		}
@@ -259,7 +256,7 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 	if method != methodPassword || alone {
 		p.login.Fresh = now
 	}
-	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method }), Method{method, now})
+	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method }), Method{method, now, try != nil && try.weak})
 	out, err := l.stepUp(ctx, c, p)
 	if err != nil {
 		if try != nil {

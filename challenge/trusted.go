@@ -114,7 +114,7 @@ func (l *Logins) standIn(ctx context.Context, s *subject, slot Slot, p Pending, 
 	if err != nil {
 		return Outcome{}, err
 	}
-	login := l.newLogin(s.client, s.account, append(slices.Clone(p.first), Method{t.method, t.shown}, Method{methodTrusted, now}), p.device, p.channel, time.Time{})
+	login := l.newLogin(s.client, s.account, append(slices.Clone(p.first), Method{Name: t.method, At: t.shown}, Method{Name: methodTrusted, At: now}), p.device, p.channel, time.Time{})
 	login.SecondFactor = true // Fresh stays zero: what asks for a fresh factor asks for it
 	out, err := l.promote(ctx, s.client, &promotion{slot: slot, pending: pending.Session, account: s.account, record: &s.record, login: login,
 		bind: bind{epoch: p.epoch, device: p.device}}, p.Next)

@@ -324,10 +324,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	now := l.now()
 	pr := &promotion{slot: s.slot, pending: s, account: a, proof: proof, compared: true, record: &sub.record,
 		bind:  bind{epoch: p.epoch, device: p.device, proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}},
-		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now}), p.device, p.channel, now),
-	}
-	if try.strong {
-		pr.login.strong = now
+		login: l.newLogin(c, a, append(slices.Clone(p.first), Method{try.method, now, try.weak}), p.device, p.channel, now),
 	}
 	if !v.satisfied(pr.login.Methods, true) {
 		try.settle(ctx, false)
@@ -355,7 +352,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	}
 	out.Notice = try.notice
 	out.RecoveryCodes = codes
-	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.strong {
+	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.method != recoveryName && !try.weak {
 		if err := l.trustDevice(ctx, c, &out.Session.login, try.method, &out); err != nil {
 			out.Trusted = "" // the login stands; the next one asks for the code
 		}
@@ -421,7 +418,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	if p.bind.renew == nil {
 		p.login.epoch = p.bind.epoch
 	}
-	p.bind.login, p.bind.shown, p.bind.strong = liveLogin{id: id, end: p.login.Expires}, p.compared, !p.login.strong.IsZero()
+	p.bind.login, p.bind.shown, p.bind.strong = liveLogin{id: id, end: p.login.Expires}, p.compared, p.compared && p.login.last().Name != recoveryName && !p.login.last().weak
 	device := ""
 	if p.slot == Cookie {
 		// Only a token that the account knows already is kept: one that was planted is not adopted.
@@ -440,7 +437,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	if !p.login.SecondFactor {
 		name = audit.LoginWithoutMFA
 	}
-	method := p.login.Methods[len(p.login.Methods)-1].Name
+	method := p.login.last().Name
 	if p.compared { // a right code, and then the login: two decisions, written when both stand
 		err = l.Record(ctx, event(audit.CodeValidated, audit.Success, c, p.account, method, ""))
 	}
@@ -509,7 +506,7 @@ type guessTry struct {
 	method  string
 	charged []string
 	window  uint64
-	strong  bool // what answered may take others away (I-14)
+	weak    bool // a recovery code has just added what answered (I-14)
 	notice  string
 }
 
@@ -594,9 +591,8 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	switch {
 	case err == nil:
 		i := slices.IndexFunc(a.Enrolled, func(v Authenticator) bool { return v.ID == proof.Authenticator })
-		t.strong = t.method != recoveryName && (i < 0 || !a.Now.Before(a.Enrolled[i].weak))
 		if i >= 0 {
-			proof.seen = a.Enrolled[i].sealed
+			proof.seen, t.weak = a.Enrolled[i].sealed, a.Now.Before(a.Enrolled[i].weak)
 		} else if proof.Authenticator = f.Name(); proof.Enrolment != nil || proof.Step != 0 {
 			return Proof{}, unavailable("factor", errors.New("its proof names no authenticator"))
 		}

@@ -55,9 +55,16 @@ func (g *Group) RequireFresh(within time.Duration) func(http.Handler) http.Handl
 	return func(next http.Handler) http.Handler { return g.guard(demand{fresh: true, within: within}, next) }
 }
 
-// RequireFactor lets logins through that have shown one of these factors. Others are asked for the first of them, like those
-// of [Group.RequireFresh]. Without a factor it lets nobody through.
+// RequireFactor lets logins through that have shown one of these factors; what a trusted device remembers does not count, nor
+// what a recovery code has added within a day (I-14). Others are asked for the first of them that they have, like those of
+// [Group.RequireFresh], and who has none of them is told where to set one up. Without a factor it lets nobody through; a name
+// that is not in Config.Factors is logged as an error.
 func (g *Group) RequireFactor(factors ...string) func(http.Handler) http.Handler {
+	for _, f := range factors {
+		if !g.logins.HasFactor(f) {
+			g.logger.Error("middleware: RequireFactor asks for a factor that is not in Config.Factors, which nobody can show", "factor", f)
+		}
+	}
 	d := demand{factors: append([]string{}, factors...)}
 	return func(next http.Handler) http.Handler { return g.guard(d, next) }
 }

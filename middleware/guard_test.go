@@ -213,3 +213,69 @@ func TestRequireFactorIsContentWithTheFactorThatTheLoginHasJustShown(t *testing.
 		t.Errorf("Basic with a code: %d %v", status, got)
 	}
 }
+
+func TestRequireFactorAsksForOneThatThePersonHasAndTellsOthersWhereToSetOneUp(t *testing.T) {
+	w := home(t)
+	w.Users.Change("1", func(a *challenge.Account) { a.Email = "alice@example.com" })
+	in := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("in")) })
+	w.mux.Handle("/strong", w.web.RequireFactor("sms", "totp")(in))
+	w.mux.Handle("/number", w.web.RequireFactor("sms")(in))
+	w.mux.Handle("/tottp", w.web.RequireFactor("tottp")(in))
+	if !strings.Contains(w.log.String(), "factor=tottp") {
+		t.Errorf("the log does not name the factor that there is not: %s", w.log)
+	}
+
+	b := w.browser()
+	b.get("/login")
+	b.post("/login", "username", "alice", "password", password)
+	b.get("/login/verify")
+	b.want(b.post("/login/resend", "method", "email"), 303, "/login/verify")
+	b.get("/login/verify")
+	b.want(b.post("/login/verify", "code", string(w.Outbox.Code("alice@example.com"))), 303, "/account")
+	b.want(b.get("/strong"), 303, "/login/fresh?next=%2Fstrong&factor=sms+totp")
+	b.want(b.get(b.at), 200, "")
+	b.says("Open your authenticator app", "A recovery code is not enough")
+	b.want(b.post("/login/fresh", "method", "totp", "code", b.code(), "next", "/strong"), 303, "/strong")
+	b.want(b.get("/strong"), 200, "")
+
+	b.want(b.get("/number"), 303, "/login/fresh?next=%2Fnumber&factor=sms")
+	b.want(b.get(b.at), 403, "")
+	b.says("your account does not have yet: SMS", `href="/account/security/phone"`)
+	b.want(b.get("/tottp"), 303, "/login/fresh?next=%2Ftottp&factor=tottp")
+	b.want(b.get(b.at), 403, "")
+	b.silent("/account/security")
+}
+
+func TestI14RequireFactorIsNotContentWithWhatARecoveryCodeHasJustAdded(t *testing.T) {
+	w := home(t)
+	codes := w.browser().withCodes()
+	in := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("in")) })
+	w.mux.Handle("/number", w.web.RequireFactor("sms")(in))
+	w.mux.Handle("/recent", w.web.RequireFresh(5*time.Minute)(in))
+	b := w.browser().byRecovery(codes[0])
+	b.Clock.Advance(time.Second)
+	b.get("/login/fresh?next=" + queryOf(security+"/phone"))
+	b.post("/login/fresh", "password", password, "next", security+"/phone")
+	b.get(security + "/phone")
+	b.want(b.post(security+"/phone", "destination", "+31612345678"), 303, security+"/enrol")
+	b.get(security + "/enrol")
+	b.want(b.post(security+"/enrol", "code", string(w.Outbox.Code("+31612345678"))), 303, security)
+	b.want(b.get("/recent"), 200, "") // a recovery code is enough for that
+	b.want(b.get("/number"), 303, "/login/fresh?next=%2Fnumber&factor=sms")
+	b.want(b.get(b.at), 403, "")
+	b.says("What you added with a recovery code is not enough for this yet. It will be in 24 hours.")
+	// Shown again, by a form of one's own.
+	b.Clock.Advance(time.Minute)
+	b.get("/login/fresh?method=sms&next=/number")
+	b.want(b.post("/login/fresh", "method", "sms", "code", string(w.Outbox.Code("+31612345678")), "next", "/number"), 303, "/number")
+	b.want(b.get("/number"), 303, "/login/fresh?next=%2Fnumber&factor=sms")
+	b.Clock.Advance(24 * time.Hour)
+	c := w.browser()
+	c.get("/login")
+	c.post("/login", "username", "alice", "password", password)
+	c.get("/login/verify")
+	c.post("/login/resend", "method", "sms")
+	c.get("/login/verify")
+	c.want(c.post("/login/verify", "code", string(w.Outbox.Code("+31612345678"))), 303, "/account")
+	c.want(c.get("/number"), 200, "")
+}

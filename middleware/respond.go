@@ -27,7 +27,7 @@ type answer struct {
 	limit   *limit        // refuse tooMany: which one
 	allow   string        // refuse methodNotAllowed: the Allow header
 	maxAge  time.Duration // refuse freshRequired
-	factors []string      // refuse factorRequired
+	factors []string      // refuse factorRequired; at the step-up page, notAllowed: the one that is to be set up first
 
 	outcome   challenge.Outcome       // entered, asked
 	session   *challenge.Session      // what a page is about; nil where nobody is there
@@ -296,7 +296,7 @@ func (b browser) refuse(v *visit, a answer) {
 		b.redirect(v, p.Fresh+query("next", a.next))
 		return
 	case factorRequired:
-		b.redirect(v, p.Fresh+query("next", a.next, "method", first(a.factors)))
+		b.redirect(v, p.Fresh+query("next", a.next, "factor", strings.Join(a.factors, " ")))
 		return
 	}
 	row := problems[a.problem]
@@ -329,6 +329,10 @@ func (b browser) refuse(v *visit, a answer) {
 	}
 	view := pageView{Error: message, Continue: p.Home, ContinueText: texts.LinkHome}
 	switch a.problem {
+	case notAllowed:
+		if missing := first(a.factors); missing != "" {
+			view.Error.Method, view.Continue, view.ContinueText = missing, v.group.factorRoute(missing).path, texts.SecurityAdd
+		}
 	case codeBlocked, passwordBlocked:
 		view.Title, view.Continue, view.ContinueText = texts.TitleBlocked, p.Login, texts.LinkLogin
 	case unavailable, busy, sendFailed:

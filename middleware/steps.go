@@ -139,6 +139,7 @@ type goal struct {
 	needs    []string // what it still takes; see challenge.Logins.ChangeNeeds
 	password bool     // the first of them is the password
 	strong   bool     // a recovery code is not enough, nor what one has just added
+	factors  []string // kinds of factor that a route demands; see Group.RequireFactor
 }
 
 // goalOf finds out where a step-up leads. ok is false when the answer is one already.
@@ -180,6 +181,12 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	if a.strong && method == methodRecovery { // the page of a step-up to something else offered it
 		method = ""
 	}
+	if method == "" && len(to.factors) > 0 {
+		var missing answer
+		if method, missing = g.demanded(v, to.factors); method == "" {
+			return missing
+		}
+	}
 	var asks challenge.StepUpPrompt
 	var err error
 	if broughtHere(v.r) {
@@ -193,6 +200,37 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	}
 	a.stepUp = &asks
 	return a
+}
+
+// demanded is the factor that a login can show of those that a route demands, or why there is none.
+func (g *Group) demanded(v *visit, factors []string) (method string, why answer) {
+	has := func(p challenge.StepUpPrompt) string {
+		for _, f := range factors {
+			if slices.Contains(p.Methods, f) {
+				return f
+			}
+		}
+		return ""
+	}
+	strong, err := g.logins.StepUpMethods(v.parent, v.client(), v.session, true)
+	if err == nil && has(strong) != "" {
+		return has(strong), answer{}
+	}
+	all, failed := g.logins.StepUpMethods(v.parent, v.client(), v.session, false)
+	switch {
+	case failed != nil:
+		return "", g.explain(v, failed, elsewhere)
+	case err != nil && !errors.Is(err, challenge.ErrNotAllowed):
+		return "", g.explain(v, err, elsewhere)
+	case has(all) != "" && !strong.Weak.IsZero():
+		return "", answer{problem: notAllowed, text: texts.ErrorWeak, wait: strong.Weak.Sub(g.logins.Now())}
+	}
+	for _, f := range factors {
+		if slices.Contains(g.logins.Enrollable(), f) {
+			return "", answer{problem: notAllowed, text: texts.ErrorFactorFirst, factors: []string{f}}
+		}
+	}
+	return "", answer{problem: notAllowed}
 }
 
 // broughtHere reports whether a page of another site made the browser come here, or nobody will see what comes of it.
@@ -263,6 +301,9 @@ func (g *Group) showFresh(v *visit) answer {
 	goal, refused, ok := g.goalOf(v, q.Get("next"))
 	if !ok {
 		return refused
+	}
+	if goal.factors = strings.Fields(q.Get("factor")); len(goal.factors) > 0 {
+		goal.strong = true
 	}
 	a := g.askFresh(v, q.Get("method"), goal)
 	if a.kind == asked {

@@ -259,6 +259,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ErrorLastFactor:    "Das ist Ihr letzter zweiter Schritt, und Ihr Konto braucht einen. Fügen Sie erst einen anderen hinzu.",
 	ErrorTooMany:       "Ihr Konto hat schon so viele zweite Schritte, wie es haben kann. Entfernen Sie erst einen.",
 	ErrorLoginAgain:    "Ihre Anmeldung ist für diese Änderung zu alt. Melden Sie sich ab und wieder an, und kommen Sie innerhalb von fünf Minuten zurück.",
+	ErrorFactorFirst:   "Dies verlangt einen zweiten Schritt, den Ihr Konto noch nicht hat: {method}.",
 	ErrorWeak:          "Was Sie mit einem Wiederherstellungscode hinzugefügt haben, reicht dafür noch nicht, aber in {wait}.",
 
 	DurationSeconds: "{n} {n|Sekunde|Sekunden}",

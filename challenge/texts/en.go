@@ -257,6 +257,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ErrorLastFactor:    "This is your last second step, and your account needs one. Add another one first.",
 	ErrorTooMany:       "Your account has as many second steps as it can have. Remove one first.",
 	ErrorLoginAgain:    "Your login is too old for this change. Log out, log in again and come back within five minutes.",
+	ErrorFactorFirst:   "This asks for a second step that your account does not have yet: {method}.",
 	ErrorWeak:          "What you added with a recovery code is not enough for this yet. It will be in {wait}.",
 
 	DurationSeconds: "{n} {n|second|seconds}",

@@ -258,6 +258,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	ErrorLastFactor:    "C'est votre dernière deuxième étape, et votre compte en a besoin d'une. Ajoutez-en d'abord une autre.",
 	ErrorTooMany:       "Votre compte a autant de deuxièmes étapes que possible. Supprimez-en d'abord une.",
 	ErrorLoginAgain:    "Votre connexion est trop ancienne pour ce changement. Déconnectez-vous, reconnectez-vous et revenez dans les cinq minutes.",
+	ErrorFactorFirst:   "Ceci demande une deuxième étape que votre compte n'a pas encore : {method}.",
 	ErrorWeak:          "Ce que vous avez ajouté avec un code de secours n'y suffit pas encore. Cela suffira dans {wait}.",
 
 	DurationSeconds: "{n} {n|seconde|secondes}",

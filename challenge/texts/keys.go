@@ -245,7 +245,8 @@ const (
 	ErrorLastFactor    Key = "error.last-factor"
 	ErrorTooMany       Key = "error.too-many"
 	ErrorLoginAgain    Key = "error.login-again"
-	ErrorWeak          Key = "error.weak" // {wait}: until what a recovery code has added is enough
+	ErrorFactorFirst   Key = "error.factor-first" // {method}: what a route demands and the account does not have
+	ErrorWeak          Key = "error.weak"         // {wait}: until what a recovery code has added is enough
 )
 
 // Lengths of time, from [Catalog.Duration].

@@ -257,6 +257,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ErrorLastFactor:    "Dit is je laatste tweede stap, en je account heeft er een nodig. Voeg eerst een andere toe.",
 	ErrorTooMany:       "Je account heeft al zoveel tweede stappen als kan. Verwijder er eerst een.",
 	ErrorLoginAgain:    "Je login is te oud voor deze wijziging. Log uit, log opnieuw in en kom binnen vijf minuten terug.",
+	ErrorFactorFirst:   "Dit vraagt om een tweede stap die je account nog niet heeft: {method}.",
 	ErrorWeak:          "Wat je met een herstelcode hebt toegevoegd, is hiervoor nog niet genoeg. Over {wait} wel.",
 
 	DurationSeconds: "{n} {n|seconde|seconden}",

@@ -232,10 +232,9 @@ func sessionKey(slot Slot, token string) string {
 	if len(token) != tokenLength {
 		return ""
 	}
-	var buf [tokenLength]byte
-	copy(buf[:], token)
-	for _, c := range buf {
-		if !inTokens[c] {
+	var buf [tokenLength]byte // a conversion would allocate
+	for i := range buf {
+		if buf[i] = token[i]; !inTokens[buf[i]] {
 			return ""
 		}
 	}

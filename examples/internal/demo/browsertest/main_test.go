@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a page may take to do what it is waited for. The machine may be busy with other tests.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 var (
 	directory  string          // for what is built, and for the browser's profile

@@ -105,8 +105,8 @@ func next[T any](t *testing.T, from <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-from:
-	case <-time.After(time.Minute):
-		t.Fatal("nothing came within a minute")
+	case <-time.After(patience):
+		t.Fatalf("nothing came within %v", patience)
 	}
 	return v
 }

@@ -45,7 +45,7 @@ func refusedFlags(t *testing.T, program string) {
 		{"-block-for", "5"}, {"-login-rate", "-1"}, {"-login-rate", "1000000001"}, {"-trusted-proxies", "10.0.0.1"}, {"-trusted-proxies", "10.0.0.0/33"},
 		{"-smtp", "http://mail.example"}, {"-smtp", "smtp://login:hidden@mail.example:99999"}, {"-nonsense"}, {"extra"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // else it would serve until the end of days
+		ctx, cancel := context.WithTimeout(t.Context(), patience) // else it would serve until the end of days
 		cmd := exec.CommandContext(ctx, program, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -102,7 +102,7 @@ func runs(t *testing.T, program string) {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		overdue := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+		overdue := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("it ended with %v: %s", err, stderr.String())
 		}
@@ -154,11 +154,10 @@ func rotated(t *testing.T, program string) {
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for range 200 { // the signal takes a moment
+	for begun := time.Now(); time.Since(begun) < patience; time.Sleep(50 * time.Millisecond) { // the signal takes a moment
 		if _, err = os.Stat(path); err == nil {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	login("second")
 	before, errBefore := os.ReadFile(path + ".1")

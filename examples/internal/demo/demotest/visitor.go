@@ -249,6 +249,7 @@ type reply struct {
 type browser struct {
 	program
 	token string
+	send  func(ask func() answer) answer
 }
 
 func (s *site) browser() *browser {
@@ -256,7 +257,7 @@ func (s *site) browser() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := &browser{program: *s.program()}
+	b := &browser{program: *s.program(), send: func(ask func() answer) answer { return ask() }}
 	b.client.Jar = jar
 	return b
 }
@@ -266,7 +267,7 @@ var formToken = regexp.MustCompile(`name="csrf_token" value="([^"]*)"`)
 // get opens a page.
 func (b *browser) get(path string) answer {
 	b.t.Helper()
-	return b.keep(b.do(http.MethodGet, path, ""))
+	return b.keep(b.send(func() answer { return b.do(http.MethodGet, path, "") }))
 }
 
 // post sends a form of the last page; fields holds pairs of name and value.
@@ -276,7 +277,9 @@ func (b *browser) post(path string, fields ...string) answer {
 	for i := 0; i < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])
 	}
-	return b.keep(b.do(http.MethodPost, path, form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Origin", b.url))
+	return b.keep(b.send(func() answer {
+		return b.do(http.MethodPost, path, form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Origin", b.url)
+	}))
 }
 
 func (b *browser) keep(a answer) answer {

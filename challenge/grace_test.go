@@ -92,3 +92,31 @@ func TestOfManyLoginsAtOnceNoMoreThanTheGraceAllowsAreLetIn(t *testing.T) {
 		t.Errorf("%d logins in a grace of 3", n)
 	}
 }
+
+func TestI02InAGraceNothingIsAddedWithoutAnAddressToProve(t *testing.T) {
+	h := build(t)
+	h.Users.Change("5", func(a *challenge.Account) { a.Email = "" })
+	h.SetVerdict("5", challenge.Verdict{Factors: []string{"totp"}, Grace: challenge.Grace{Logins: 1}})
+	ctx := context.Background()
+	out, err := h.password("erin", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if needs, err := h.logins.ChangeNeeds(ctx, challenge.Client{}, h.open(out.Token), false); !errors.Is(err, challenge.ErrNotAllowed) {
+		t.Errorf("needs %v, %v", needs, err)
+	}
+	if _, err := h.logins.BeginEnrolment(ctx, challenge.Client{}, h.open(out.Token), challenge.EnrolInput{Method: "totp"}); !errors.Is(err, challenge.ErrNotAllowed) {
+		t.Errorf("I-02: %v", err)
+	}
+	// What takes something away adds nobody: as of an account that needs no second factor, the password is enough.
+	if needs, err := h.logins.ChangeNeeds(ctx, challenge.Client{}, h.open(out.Token), true); err != nil || len(needs) > 0 {
+		t.Errorf("needs %v, %v", needs, err)
+	}
+	if err := h.logins.ForgetDevice(ctx, challenge.Client{}, h.open(out.Token), ""); err != nil || h.record("5").Devices != 0 {
+		t.Errorf("%v", err)
+	}
+	h.Clock.Advance(challenge.ConfirmedWithin)
+	if err := h.logins.ForgetDevice(ctx, challenge.Client{}, h.open(out.Token), ""); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-11: %v", err)
+	}
+}

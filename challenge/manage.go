@@ -27,14 +27,25 @@ const (
 
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
 // stands for everything but adding: a recovery code may add an authenticator and never take one away (I-14), nor make new
-// codes, choose, rename, or forget known devices. What it has added may not for 24 hours.
+// codes, choose, rename, or forget known devices. What it has added may not for 24 hours. ErrNotAllowed when nothing that could
+// be shown would be enough.
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case unproven(login, methods, removing):
+		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, reasonUnproven)
 	}
 	return l.changeNeeds(login, sub.account, methods, removing), nil
+}
+
+const reasonUnproven = "nothing enrolled, and no way to prove the account's own address"
+
+// unproven reports whether a login in its grace would add something that it cannot show to be the owner's (I-02).
+func unproven(login *Login, methods []string, removing bool) bool {
+	return login.Grace && methods[0] == methodPassword && !removing
 }
 
 func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing bool) (needs []string) {
@@ -78,8 +89,8 @@ func (l *Logins) mayChange(ctx context.Context, login *Login, sub *subject, meth
 	refused := func(err error, reason string) error {
 		return errors.Join(err, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, sub.client, sub.account, "", reason)))
 	}
-	if login.Grace && methods[0] == methodPassword {
-		return refused(ErrNotAllowed, "nothing enrolled, and no way to prove the account's own address")
+	if unproven(login, methods, removing) {
+		return refused(ErrNotAllowed, reasonUnproven)
 	}
 	if needs := l.changeNeeds(login, sub.account, methods, removing); len(needs) > 0 {
 		return refused(ErrNotFresh, "needs "+strings.Join(needs, ", "))

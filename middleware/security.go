@@ -208,7 +208,7 @@ func (g *Group) beginEnrolment(v *visit, rt securityRoute, in fields) answer {
 			a.text, typed.field = texts.ErrorPhone, "destination"
 		}
 	case notAllowed:
-		a.text = texts.ErrorTooMany
+		a.text = g.whyNot(v, false, texts.ErrorTooMany)
 	case sendFailed:
 		a.text = texts.ErrorSendFailedAlone
 	case methodUnavailable:
@@ -344,11 +344,7 @@ func (g *Group) removeFactor(v *visit, rt securityRoute, in fields) answer {
 	case errors.Is(err, challenge.ErrMethod): // removed by another request
 		return g.again(v, g.security[g.paths.Security], texts.ErrorGone)
 	case errors.Is(err, challenge.ErrNotAllowed):
-		a := answer{problem: notAllowed, text: texts.ErrorLastFactor, typed: &typedFactor{id: id}}
-		if _, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, true); errors.Is(err, challenge.ErrNotAllowed) {
-			a.text = texts.ErrorNotAllowed // none of them may be used now
-		}
-		return rt.page(g, v, rt, a)
+		return rt.page(g, v, rt, answer{problem: notAllowed, text: g.whyNot(v, true, texts.ErrorLastFactor), typed: &typedFactor{id: id}})
 	case err != nil:
 		a := g.explain(v, err, atSecurity)
 		a.typed = &typedFactor{id: id}
@@ -357,10 +353,18 @@ func (g *Group) removeFactor(v *visit, rt securityRoute, in fields) answer {
 	return g.changed(v, rt, out, nil, g.factorRoute(factor.Factor).path)
 }
 
+// whyNot is the text of a change that is not allowed: its own, unless this login may make none at all.
+func (g *Group) whyNot(v *visit, removing bool, text texts.Key) texts.Key {
+	if _, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, removing); errors.Is(err, challenge.ErrNotAllowed) {
+		return texts.ErrorNotAllowed
+	}
+	return text
+}
+
 func (g *Group) renewRecoveryCodes(v *visit, rt securityRoute, _ fields) answer {
 	out, err := g.logins.RenewRecoveryCodes(v.parent, v.client(), v.session)
 	if errors.Is(err, challenge.ErrNotAllowed) {
-		return rt.page(g, v, rt, answer{problem: notAllowed, text: texts.SecurityRecoveryNone})
+		return rt.page(g, v, rt, answer{problem: notAllowed, text: g.whyNot(v, true, texts.SecurityRecoveryNone)})
 	}
 	return g.changed(v, rt, out, err, rt.path)
 }

@@ -396,6 +396,31 @@ func TestWhatWasTypedIsThereAgainAfterTheStepUpPage(t *testing.T) {
 	b.says("Authenticator app: old phone")
 }
 
+func TestAChangeThatALoginMayNotMakeIsNotOfferedAndSaysWhyNot(t *testing.T) {
+	w := home(t)
+	w.Users.Change("5", func(a *challenge.Account) { a.Email = "" })
+	w.SetVerdict("5", challenge.Verdict{Factors: []string{"totp"}, Grace: challenge.Grace{Logins: 1}})
+	b := w.browser()
+	b.get("/login")
+	b.want(b.post("/login", "username", "erin", "password", password), 303, "/account")
+	b.want(b.get(security+"/totp"), 200, "")
+	b.says("Before you change anything")
+	b.silent(`action="/account/security/totp"`)
+	b.want(b.get("/login/fresh?next="+queryOf(security+"/totp")), 403, "")
+	b.says("That is not possible with this login.")
+	b.get(security + "/devices")
+	b.want(b.post(security+"/totp", "name", "phone"), 403, "")
+	b.says("That is not possible with this login.")
+	b.silent("as many second steps as it can have")
+
+	// Nor are new recovery codes made by somebody whose factor may not be used now; there is something that they back up.
+	a := w.browser().login()
+	w.SetVerdict("1", challenge.Verdict{Factors: []string{"sms"}, NotNeeded: true})
+	a.want(a.get(security), 200, "")
+	a.want(a.post(security+"/recovery-codes"), 403, "")
+	a.says("That is not possible with this login.")
+}
+
 func TestTheLastSecondFactorStays(t *testing.T) {
 	b := home(t).browser().login()
 	b.get(security + "/totp")

@@ -65,7 +65,7 @@ func (e *Email) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, err
 	return e.factor().verify(a, answer)
 }
 
-// Destination is the enrolled address, else the account's own.
+// Destination is the address that was enrolled last, else the account's own.
 func (e *Email) Destination(a *Attempt) (channel, to string, ok bool) {
 	_, to, ok = e.factor().target(a)
 	return ChannelEmail, to, ok

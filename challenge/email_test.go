@@ -221,6 +221,7 @@ func TestSentCodesGoToWhereThePurposeSays(t *testing.T) {
 		{"login, the account's own", PurposeLogin, "alice@example.com", nil, "alice@example.com", "", true},
 		{"login, one enrolled", PurposeLogin, "alice@example.com", enrolled, "second@example.org", "m-1", true},
 		{"login, only one enrolled", PurposeLogin, "", enrolled, "second@example.org", "m-1", true},
+		{"login, two enrolled", PurposeLogin, "alice@example.com", append(enrolled, Authenticator{ID: "m-2", Factor: "email", Data: []byte("third@example.org")}), "third@example.org", "m-2", true},
 		{"step-up", PurposeStepUp, "alice@example.com", nil, "alice@example.com", "", true},
 		{"confirming a new one", PurposeEnrol, "alice@example.com", enrolled, "second@example.org", "m-1", true},
 		{"confirming nothing", PurposeEnrol, "alice@example.com", nil, "", "", false},

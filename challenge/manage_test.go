@@ -461,7 +461,7 @@ func (o *own) security() challenge.Security {
 func (o *own) adds(in challenge.EnrolInput, code func(string) string) challenge.Outcome {
 	o.t.Helper()
 	token := o.by(challenge.Client{}, func() string { return o.codes[0] }).Token
-	o.Clock.Advance(time.Second)
+	o.Clock.Advance(time.Minute)
 	out, err := o.passwordAgain(token, password)
 	if err != nil {
 		o.t.Fatal(err)
@@ -504,6 +504,55 @@ func TestI14AnAddressAddedByARecoveryCodeTakesNoCodesFromTheAccountsOwn(t *testi
 	o.Clock.Advance(24 * time.Hour)
 	if to := sentTo(); to != "thief@elsewhere.example" {
 		t.Errorf("to %s", to)
+	}
+}
+
+func TestI14WhoHasLostTheNumberThatCodesGoToGetsThemOnANewOneADayLater(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	o.Clock.Advance(time.Minute)
+	code, err := o.begin(token, challenge.EnrolInput{Method: "sms", Destination: "+31612345678", Name: "lost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.confirm(token, code); err != nil {
+		t.Fatal(err)
+	}
+	o.SetVerdict("1", challenge.Verdict{Factors: []string{"sms", "recovery"}})
+	added := o.adds(challenge.EnrolInput{Method: "sms", Destination: "+31687654321", Name: "new"}, func(code string) string { return code })
+	sentTo := func(login func() error) string {
+		t.Helper()
+		o.Clock.Advance(time.Minute)
+		if err := login(); err != nil {
+			t.Fatal(err)
+		}
+		all := o.Outbox.Messages()
+		return all[len(all)-1].To
+	}
+	again := func() error {
+		token = o.on("alice", challenge.Client{}).Token
+		return nil
+	}
+	if to := sentTo(again); to != "+31612345678" {
+		t.Errorf("I-14: the code went to %s", to)
+	}
+	stepUp := func() error {
+		_, err := o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(added.Token), "sms", true)
+		return err
+	}
+	if to := sentTo(stepUp); to != "+31612345678" {
+		t.Errorf("I-14: the code of a step-up went to %s", to)
+	}
+	o.Clock.Advance(24 * time.Hour)
+	if to := sentTo(again); to != "+31687654321" {
+		t.Fatalf("the code went to %s", to)
+	}
+	out, err := o.logins.Verify(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Code: string(o.Outbox.Code("+31687654321"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), o.id("lost")); err != nil {
+		t.Errorf("the lost one stays: %v", err)
 	}
 }
 

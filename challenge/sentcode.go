@@ -42,12 +42,14 @@ func (s sentFactor) valid() error {
 	return nil
 }
 
-// target finds where a code goes and which authenticator that is; id is empty for the destination that Users knows. A new
-// authenticator is confirmed at its own destination and nowhere else; the proof before enrolling goes to the account's own.
+// target finds where a code goes and which authenticator that is; id is empty for the destination that Users knows. Of
+// several the one added last counts: whoever has lost the one before it adds another. A new authenticator is confirmed at its
+// own destination and nowhere else; the proof before enrolling goes to the account's own.
 func (s sentFactor) target(a *Attempt) (id, to string, ok bool) {
-	if len(a.Enrolled) > 0 && a.Purpose != PurposeEnrolProof {
-		to, ok = s.address(string(a.Enrolled[0].Data))
-		return a.Enrolled[0].ID, to, ok
+	if n := len(a.Enrolled); n > 0 && a.Purpose != PurposeEnrolProof {
+		last := a.Enrolled[n-1]
+		to, ok = s.address(string(last.Data))
+		return last.ID, to, ok
 	}
 	if a.Purpose == PurposeEnrol {
 		return "", "", false

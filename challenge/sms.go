@@ -61,7 +61,7 @@ func (s *SMS) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, error
 	return s.factor().verify(a, answer)
 }
 
-// Destination is the enrolled number, else the account's own.
+// Destination is the number that was enrolled last, else the account's own.
 func (s *SMS) Destination(a *Attempt) (channel, to string, ok bool) {
 	_, to, ok = s.factor().target(a)
 	return ChannelSMS, to, ok

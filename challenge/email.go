@@ -60,7 +60,7 @@ func (e *Email) Begin(ctx context.Context, a *Attempt) error { return e.factor()
 // Parse accepts exactly as many ASCII digits as codes have.
 func (e *Email) Parse(answer string) ([]byte, bool) { return e.factor().parse(answer) }
 
-// Verify is [Attempt.CheckCode].
+// Verify is [Attempt.CheckCode], of a code for where it was sent.
 func (e *Email) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, error) {
 	return e.factor().verify(a, answer)
 }

@@ -507,6 +507,25 @@ func TestI14AnAddressAddedByARecoveryCodeTakesNoCodesFromTheAccountsOwn(t *testi
 	}
 }
 
+func TestI14ACodeProvesTheAddressThatItWasSentToAndNoOther(t *testing.T) {
+	o := owned(t)
+	o.Users.Change("1", func(a *challenge.Account) { a.Email = "" })
+	out := o.adds(challenge.EnrolInput{Method: "email", Destination: "thief@elsewhere.example"}, func(code string) string { return code })
+	o.Clock.Advance(time.Minute)
+	if _, err := o.logins.BeginStepUp(ctx, challenge.Client{}, o.open(out.Token), "email", false); err != nil {
+		t.Fatal(err)
+	}
+	code := string(o.Outbox.Code("thief@elsewhere.example"))
+	// Now codes go to the account's own address, which takes factors away, and this one has not gone there.
+	o.Users.Change("1", func(a *challenge.Account) { a.Email = "alice@example.com" })
+	if _, err := o.stepUp(out.Token, "email", code); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Errorf("I-14: %v", err)
+	}
+	if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), o.id("phone")); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: %v", err)
+	}
+}
+
 func TestI14WhoHasLostTheNumberThatCodesGoToGetsThemOnANewOneADayLater(t *testing.T) {
 	o := owned(t)
 	token := o.byTablet()

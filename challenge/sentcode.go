@@ -78,20 +78,23 @@ func (s sentFactor) begin(ctx context.Context, a *Attempt) error {
 	if a.report, err = send(ctx, s.sender, a.mails.withHTML(m)); err != nil {
 		return fmt.Errorf("%w: %w", ErrSend, err)
 	}
-	a.SetCode(code, a.TTL())
+	a.SetCode(sentTo(to, string(code)), a.TTL())
 	return nil
 }
 
 func (s sentFactor) verify(a *Attempt, answer []byte) (Proof, error) {
-	if err := a.CheckCode(answer); err != nil {
-		return Proof{}, err
-	}
-	id, _, ok := s.target(a)
+	id, to, ok := s.target(a)
 	if !ok { // the destination is gone since the code was sent
 		return Proof{}, ErrNoCode
 	}
+	if err := a.CheckCode([]byte(sentTo(to, string(answer)))); err != nil {
+		return Proof{}, err
+	}
 	return Proof{Authenticator: id}, nil
 }
+
+// sentTo binds a code to where it was sent: it proves nothing of another destination that codes go to when it comes back.
+func sentTo(to, code string) Code { return Code(code + "\x00" + to) }
 
 func (s sentFactor) parse(answer string) ([]byte, bool) {
 	code, ok := parseDigits(answer)

@@ -56,7 +56,7 @@ func (s *SMS) Begin(ctx context.Context, a *Attempt) error { return s.factor().b
 // Parse accepts exactly as many ASCII digits as codes have.
 func (s *SMS) Parse(answer string) ([]byte, bool) { return s.factor().parse(answer) }
 
-// Verify is [Attempt.CheckCode].
+// Verify is [Attempt.CheckCode], of a code for where it was sent.
 func (s *SMS) Verify(_ context.Context, a *Attempt, answer []byte) (Proof, error) {
 	return s.factor().verify(a, answer)
 }

@@ -507,6 +507,59 @@ func TestI14AnAddressAddedByARecoveryCodeTakesNoCodesFromTheAccountsOwn(t *testi
 	}
 }
 
+func TestI14WhatARecoveryCodeHasAddedIsNotAskedForBeforeWhatThereWas(t *testing.T) {
+	o := owned(t)
+	o.SetVerdict("1", challenge.Verdict{Factors: []string{"sms", "email", "recovery"}})
+	o.adds(challenge.EnrolInput{Method: "sms", Destination: "+31687654321"}, func(code string) string { return code })
+	for _, want := range []string{"alice@example.com", "+31687654321"} {
+		o.Clock.Advance(time.Minute)
+		o.on("alice", challenge.Client{})
+		all := o.Outbox.Messages()
+		if to := all[len(all)-1].To; to != want {
+			t.Errorf("I-14: the code of a login went to %s", to)
+		}
+		o.Clock.Advance(24 * time.Hour)
+	}
+
+	// Nor is it when the person prefers its kind.
+	o = owned(t)
+	if err := o.logins.Prefer(ctx, challenge.Client{}, o.open(o.byTablet()), "totp"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"phone", "tablet"} {
+		if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(o.byTablet()), o.id(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.adds(challenge.EnrolInput{Method: "totp"}, func(secret string) string { return o.codeOf(secret, 0) })
+	if methods := o.security().Methods; !slices.Equal(methods, []string{"email", "totp", "recovery"}) {
+		t.Errorf("I-14: %v", methods)
+	}
+	o.Clock.Advance(24 * time.Hour)
+	if methods := o.security().Methods; !slices.Equal(methods, []string{"totp", "email", "recovery"}) {
+		t.Errorf("%v", methods)
+	}
+
+	// A code beside the password is for what there was, where the client cannot say which.
+	token := &challenge.CustomCheck{Method: "token", For: func(challenge.CustomAttempt) bool { return true },
+		Validate: func(_ context.Context, _ challenge.CustomAttempt, answer string) (challenge.CustomVerdict, error) {
+			return challenge.CustomVerdict{OK: answer == "271828"}, nil
+		}}
+	o = owned(t, func(c *challenge.Config) { c.Factors = append(c.Factors, token) })
+	if err := o.logins.ResetFactors(ctx, "1", ""); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if o.codes, err = o.logins.MakeRecoveryCodes(ctx, challenge.Client{}, "1"); err != nil {
+		t.Fatal(err)
+	}
+	o.SetVerdict("1", challenge.Verdict{Factors: []string{"totp", "token", "recovery"}})
+	o.adds(challenge.EnrolInput{Method: "totp"}, func(secret string) string { return o.codeOf(secret, 0) })
+	if _, err := o.basic("alice", password, "271828"); err != nil {
+		t.Errorf("I-14: %v", err)
+	}
+}
+
 func TestI14ACodeProvesTheAddressThatItWasSentToAndNoOther(t *testing.T) {
 	o := owned(t)
 	o.Users.Change("1", func(a *challenge.Account) { a.Email = "" })

@@ -67,16 +67,24 @@ func (l *Logins) attempt(s *subject, f Factor, p *Prompt, confirming string) (*A
 // before: they take no codes away from the owner (I-14).
 func undiverted(f Factor, a *Attempt) []Authenticator {
 	v, sends := ability[Deliverer](f)
-	weak := func(v Authenticator) bool { return a.Now.Before(v.weak) }
-	if !sends || !slices.ContainsFunc(a.Enrolled, weak) {
+	if !sends || !slices.ContainsFunc(a.Enrolled, a.weak) {
 		return a.Enrolled
 	}
 	before := *a
-	before.Enrolled = slices.DeleteFunc(slices.Clone(a.Enrolled), weak)
+	before.Enrolled = slices.DeleteFunc(slices.Clone(a.Enrolled), a.weak)
 	if _, _, ok := v.Destination(&before); ok {
 		return before.Enrolled
 	}
 	return a.Enrolled
+}
+
+// weak reports whether a recovery code has added an authenticator too recently for it to take others away (I-14).
+func (a *Attempt) weak(v Authenticator) bool { return a.Now.Before(v.weak) }
+
+// takesAway reports whether an answer may come from something that takes others away: an authenticator that is not weak, or
+// what is the account's own.
+func (a *Attempt) takesAway() bool {
+	return len(a.Enrolled) == 0 || slices.ContainsFunc(a.Enrolled, func(v Authenticator) bool { return !a.weak(v) })
 }
 
 // charged names what a wrong answer counts against: the authenticators that are asked, or the factor itself where the
@@ -93,15 +101,6 @@ func charged(f Factor, a *Attempt) []string {
 }
 
 // usable reports whether the account can use a factor now, and whether it could if it were not disabled (I-09).
-func (l *Logins) usable(s *subject, f Factor) (ok, disabled bool, err error) {
-	a, err := l.attempt(s, f, nil, "")
-	if err != nil {
-		return false, false, err
-	}
-	ok, disabled = s.usable(f, a)
-	return ok, disabled, nil
-}
-
 func (s *subject) usable(f Factor, a *Attempt) (ok, disabled bool) {
 	off := slices.ContainsFunc(s.enrolments.list, func(v enrolled) bool {
 		return v.factor == f.Name() && v.waits.IsZero() && s.record.disabled(v.id)
@@ -133,25 +132,32 @@ func (l *Logins) methods(s *subject, v Verdict) (names []string, disabled bool, 
 			order = append(order, f.Name())
 		}
 	}
-	for _, recovery := range []bool{false, true} { // recovery codes come last, whatever the order
-		for _, name := range order {
-			if (name == recoveryName) != recovery || slices.Contains(names, name) {
-				continue
-			}
-			ok, off, err := l.usable(s, l.factor(name))
-			if err != nil {
-				return nil, false, err
-			}
-			if ok {
-				names = append(names, name)
-			}
-			disabled = disabled || off
+	// Whatever the order, what a recovery code has just added comes after what there was (I-14), and recovery codes come last.
+	var was, added, recovery []string
+	for i, name := range order {
+		if slices.Contains(order[:i], name) {
+			continue
+		}
+		f := l.factor(name)
+		a, err := l.attempt(s, f, nil, "")
+		if err != nil {
+			return nil, false, err
+		}
+		ok, off := s.usable(f, a)
+		disabled = disabled || off
+		switch {
+		case !ok:
+		case name == recoveryName:
+			recovery = append(recovery, name)
+		case !a.takesAway():
+			added = append(added, name)
+		case name == s.enrolments.preferred:
+			was = slices.Insert(was, 0, name)
+		default:
+			was = append(was, name)
 		}
 	}
-	if i := slices.Index(names, s.enrolments.preferred); i > 0 && s.enrolments.preferred != recoveryName {
-		names = slices.Insert(slices.Delete(names, i, i+1), 0, s.enrolments.preferred)
-	}
-	return names, disabled, nil
+	return slices.Concat(was, added, recovery), disabled, nil
 }
 
 // prove are the factors by which a code can reach the account's own address or phone, before it may enrol (I-02).

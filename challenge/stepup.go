@@ -99,15 +99,12 @@ func (l *Logins) strongOf(sub *subject, methods []string) (strong []string, weak
 		if err != nil {
 			return nil, weak, err
 		}
-		enough := len(a.Enrolled) == 0 // the account's own address
 		for _, v := range a.Enrolled {
-			if !a.Now.Before(v.weak) {
-				enough = true
-			} else if weak.IsZero() || v.weak.Before(weak) {
+			if a.weak(v) && (weak.IsZero() || v.weak.Before(weak)) {
 				weak = v.weak
 			}
 		}
-		if enough {
+		if a.takesAway() {
 			strong = append(strong, m)
 		}
 	}

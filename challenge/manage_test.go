@@ -560,6 +560,49 @@ func TestI14WhatARecoveryCodeHasAddedIsNotAskedForBeforeWhatThereWas(t *testing.
 	}
 }
 
+// pager is a factor of an app's own whose proofs do not say which authenticator has answered, but while it is confirmed.
+type pager struct{ *challenge.Email }
+
+func (pager) Name() string { return "pager" }
+
+func (p pager) Verify(ctx context.Context, a *challenge.Attempt, answer []byte) (challenge.Proof, error) {
+	proof, err := p.Email.Verify(ctx, a, answer)
+	if a.Purpose != challenge.PurposeEnrol {
+		proof.Authenticator = ""
+	}
+	return proof, err
+}
+
+func TestI14AProofThatNamesNoAuthenticatorIsNoBetterThanTheWeakest(t *testing.T) {
+	o := owned(t, func(c *challenge.Config) {
+		c.Factors = append(c.Factors, pager{&challenge.Email{Sender: c.Factors[2].(*challenge.Email).Sender}})
+	})
+	own := func(to string) { o.Users.Change("1", func(a *challenge.Account) { a.Email = to }) }
+	own("")
+	o.adds(challenge.EnrolInput{Method: "pager", Destination: "thief@elsewhere.example"}, func(code string) string { return code })
+	removes := func(to string) error {
+		t.Helper()
+		o.Clock.Advance(time.Minute)
+		token := o.on("alice", challenge.Client{}).Token
+		if _, err := o.logins.Resend(ctx, challenge.Client{}, o.open(token), "", "pager"); err != nil {
+			t.Fatal(err)
+		}
+		out, err := o.logins.Verify(ctx, challenge.Client{}, o.open(token), challenge.CodeInput{Method: "pager", Code: string(o.Outbox.Code(to))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), o.id("phone"))
+		return err
+	}
+	if err := removes("thief@elsewhere.example"); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: %v", err)
+	}
+	own("alice@example.com")
+	if err := removes("alice@example.com"); err != nil {
+		t.Errorf("the account's own: %v", err)
+	}
+}
+
 func TestI14ACodeProvesTheAddressThatItWasSentToAndNoOther(t *testing.T) {
 	o := owned(t)
 	o.Users.Change("1", func(a *challenge.Account) { a.Email = "" })

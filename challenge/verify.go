@@ -591,11 +591,13 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	switch {
 	case err == nil:
 		i := slices.IndexFunc(a.Enrolled, func(v Authenticator) bool { return v.ID == proof.Authenticator })
+		from := a.Enrolled // what may have answered
 		if i >= 0 {
-			proof.seen, t.weak = a.Enrolled[i].sealed, a.Now.Before(a.Enrolled[i].weak)
+			from, proof.seen = from[i:i+1], from[i].sealed
 		} else if proof.Authenticator = f.Name(); proof.Enrolment != nil || proof.Step != 0 {
 			return Proof{}, unavailable("factor", errors.New("its proof names no authenticator"))
 		}
+		t.weak = slices.ContainsFunc(from, a.weak)
 		if d, ok := ability[Deliverer](f); ok && !l.rules.sendUnlimited {
 			if channel, to, ok := d.Destination(a); ok && channel == ChannelSMS {
 				l.countEntered(ctx, countedAs(channel, to), t.subject.purpose, t.prompt.SentAt)

@@ -59,7 +59,8 @@ type Config struct {
 	// Realm is what a client shows for HTTP Basic; empty means Brand.
 	Realm string
 
-	// Logger gets what an operator must know and no client may: why an answer was 503. nil means slog.Default().
+	// Logger gets what an operator must know and no client may: why an answer was 503, and once each what looks like a mistake in
+	// these settings. nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -120,6 +121,7 @@ type core struct {
 	browser  Group // answers for what belongs to no group
 	programs Group
 	counts   counts
+	hints    hints
 }
 
 type cookieNames struct{ session, csrf, device, trusted string }
@@ -286,8 +288,10 @@ func (p Paths) complete() (Paths, error) {
 func (w *core) client(r *http.Request) challenge.Client {
 	device, _ := cookieValue(r, w.cookies.device)
 	trusted, _ := cookieValue(r, w.cookies.trusted)
+	addr := w.addr.resolve(r)
+	w.from(r, addr.IsValid())
 	return challenge.Client{
-		Addr:      w.addr.resolve(r),
+		Addr:      addr,
 		UserAgent: r.UserAgent(),
 		Language:  r.Header.Get("Accept-Language"),
 		Device:    device,

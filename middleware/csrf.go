@@ -25,7 +25,10 @@ type forgery struct {
 	tokens  *nosurf.CSRFHandler
 }
 
-var errForgery = errors.New("middleware: cross-site request")
+var (
+	errForgery     = errors.New("middleware: cross-site request")
+	errOtherOrigin = errors.New("another origin")
+)
 
 func newForgery(w *core, trusted []string) (*forgery, error) {
 	f := &forgery{site: w.site, trusted: slices.Clone(trusted), cookie: w.cookies.csrf, origin: http.NewCrossOriginProtection()}
@@ -82,7 +85,7 @@ func (f *forgery) checkOrigin(r *http.Request) error {
 		return fmt.Errorf("%w: two origins", errForgery)
 	} else if len(values) == 1 && values[0] != f.site.Origin && !slices.Contains(f.trusted, values[0]) &&
 		(values[0] != "null" || r.Header.Get("Sec-Fetch-Site") != "same-origin") { // null: a page that tells no referrer
-		return fmt.Errorf("%w: another origin", errForgery)
+		return fmt.Errorf("%w: %w", errForgery, errOtherOrigin)
 	}
 	// Only what the check reads; a method of its own, so that an upgrade counts as unsafe.
 	if err := f.origin.Check(&http.Request{Method: http.MethodPost, Header: r.Header, Host: f.site.Host, URL: r.URL}); err != nil {

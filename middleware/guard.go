@@ -250,6 +250,7 @@ func (v *visit) nobody() answer {
 
 // forged is the answer to a request that another site has made. Without a credential nobody was refused.
 func (v *visit) forged(err error) answer {
+	v.core.hint(v.r, err)
 	if v.kind == noCredential {
 		v.core.counts.anonymous.Add(1)
 		return answer{problem: crossSite}

@@ -279,3 +279,41 @@ func TestI14RequireFactorIsNotContentWithWhatARecoveryCodeHasJustAdded(t *testin
 	c.want(c.post("/login/verify", "code", string(w.Outbox.Code("+31612345678"))), 303, "/account")
 	c.want(c.get("/number"), 200, "")
 }
+
+func TestALogSaysOnceWhatLooksLikeAMistakeInTheSettings(t *testing.T) {
+	w := found(t)
+	w.log.Reset() // it says that RequireFactor asks for passkeys, which there are not
+	post := func(origin string) {
+		b := w.browser()
+		b.get("/login")
+		r := httptest.NewRequest("POST", site+"/login", strings.NewReader("csrf_token=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		r.Header.Set("X-Forwarded-For", "192.0.2.1")
+		r.RemoteAddr = "192.0.2.77" // as some middleware leaves it
+		rec := httptest.NewRecorder()
+		if w.root.ServeHTTP(rec, r); rec.Code != 403 {
+			t.Fatal(rec.Code)
+		}
+	}
+	post("https://www.app.example" + strings.Repeat("x", 1000))
+	log := w.log.String()
+	for _, says := range []string{"another origin than Config.Site", "origin=https://www.app.examplexxx", "site=" + site, "TrustedProxies is empty", "no address and port in RemoteAddr"} {
+		if !strings.Contains(log, says) {
+			t.Errorf("%q does not stand in %s", says, log)
+		}
+	}
+	if len(log) > 2000 {
+		t.Errorf("a stranger wrote %d bytes into the log", len(log))
+	}
+	post("https://other.example")
+	if w.log.String() != log {
+		t.Error("it is said again")
+	}
+	quiet := found(t)
+	quiet.log.Reset()
+	quiet.browser().login()
+	if quiet.log.String() != "" {
+		t.Error(quiet.log)
+	}
+}

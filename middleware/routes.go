@@ -173,6 +173,7 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 			return answer{problem: badRequest}
 		}
 		if err := g.forgery.checkOrigin(r); err != nil {
+			g.hint(r, err)
 			return v.report(answer{problem: crossSite}, audit.CrossSite, err.Error())
 		}
 	}

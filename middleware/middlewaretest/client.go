@@ -174,7 +174,7 @@ func stay(c *http.Client) *http.Client {
 
 var (
 	input     = regexp.MustCompile(`(?is)<input\b[^>]*>`)
-	attribute = regexp.MustCompile(`(?is)\b(type|name|value)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+	attribute = regexp.MustCompile(`(?is)[\s"'/](type|name|value)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
 )
 
 // FillIn is the form of a page: its hidden fields, the CSRF token among them, and what somebody fills in, given as pairs of
@@ -184,7 +184,7 @@ func FillIn(page string, pairs ...string) url.Values {
 	for _, tag := range input.FindAllString(page, -1) {
 		field := map[string]string{}
 		for _, m := range attribute.FindAllStringSubmatch(tag, -1) {
-			field[strings.ToLower(m[1])] = html.UnescapeString(m[2] + m[3])
+			field[strings.ToLower(m[1])] = html.UnescapeString(m[2] + m[3] + m[4])
 		}
 		if strings.EqualFold(field["type"], "hidden") && field["name"] != "" && !form.Has(field["name"]) {
 			form.Set(field["name"], field["value"])

@@ -65,6 +65,7 @@ func ExampleCheck() {
 	// 	HEAD /orders/1: somebody who shows nothing (cookie) got 200
 	// 	GET /orders/1%2f: somebody who shows nothing (cookie) got 200
 	// 	… and 11 more
+	// 	If everybody may see it, name it in App.Public.
 }
 
 // A chi router lists its routes itself.

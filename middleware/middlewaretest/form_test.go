@@ -21,6 +21,9 @@ func TestFormsAreReadAsBrowsersReadThem(t *testing.T) {
 	if got := middlewaretest.CSRFToken(page); got != "a+b&c" {
 		t.Error(got)
 	}
+	if got := middlewaretest.CSRFToken(`<input data-name=csrf_token data-value=x type=hidden><input type=hidden name=csrf_token value=a&#43;b>`); got != "a+b" {
+		t.Errorf("without quotation marks: %q", got)
+	}
 	if middlewaretest.CSRFToken("") != "" {
 		t.Error("a token out of nothing")
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -317,6 +318,19 @@ func TestAGuardOutsideTheRouterThatComparesPathsIsFound_I02(t *testing.T) {
 	if all := strings.Join(j.faults, "\n"); !strings.Contains(all, "GET /admin/: somebody who shows nothing") {
 		t.Error(all)
 	}
+}
+
+func TestARouteThatNeverAnswersIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan struct{})
+		defer close(released)
+		j := check(build(t, func(h *house) {
+			h.mux.Handle("/hangs", h.web.Sessions(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-released })))
+		}))
+		if all := strings.Join(j.faults, "\n"); !j.fatal || !strings.Contains(all, "GET /hangs has no answer") {
+			t.Errorf("fatal %v: %s", j.fatal, all)
+		}
+	})
 }
 
 func TestASetUpThatTestsNothingIsRefused(t *testing.T) {

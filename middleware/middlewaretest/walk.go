@@ -68,6 +68,15 @@ func spellings(site, path string) []string {
 // addresses, of which none carries a right code.
 func Check(t TB, a App) {
 	t.Helper()
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case stuck:
+			t.Fatalf("middlewaretest: %s has no answer: the handler goes on after the request's context has ended", string(p))
+		default:
+			panic(p)
+		}
+	}()
 	a = a.complete(t)
 	routes := a.routes(t)
 	pairs := a.pairs(t)
@@ -282,6 +291,12 @@ func (r *report) close() {
 	if r.hidden > 0 {
 		more = fmt.Sprintf("\n\t… and %d more", r.hidden)
 	}
+	for what := range r.count {
+		if strings.HasPrefix(what, "open ") {
+			more += "\n\tIf everybody may see it, name it in App.Public."
+			break
+		}
+	}
 	r.t.Errorf("route %s (I-02):\n\t%s%s", r.name, strings.Join(r.shown, "\n\t"), more)
 }
 
@@ -442,9 +457,29 @@ func (v *visitor) keep(cookies []*http.Cookie) {
 	}
 }
 
-// serve calls the handler; a panic cuts the connection, as it does in a server.
+// serve calls the handler; a panic cuts the connection, as it does in a server. A handler that does not return for a while
+// after its context has ended would hold the walk up for ever: that ends it.
 func serve(h http.Handler, w http.ResponseWriter, r *http.Request) (aborted any) {
-	defer func() { aborted = recover() }()
-	h.ServeHTTP(w, r)
-	return nil
+	done := make(chan any, 1)
+	go func() {
+		defer func() { done <- recover() }()
+		h.ServeHTTP(w, r)
+	}()
+	select {
+	case aborted = <-done:
+		return aborted
+	case <-r.Context().Done():
+	}
+	select {
+	case aborted = <-done:
+		return aborted
+	case <-time.After(patience):
+		panic(stuck(r.Method + " " + r.RequestURI))
+	}
 }
+
+// stuck is a request that has no answer.
+type stuck string
+
+// patience is how long a handler may go on after its context has ended.
+var patience = 30 * time.Second

@@ -445,3 +445,146 @@ func TestI11APasswordAlonePushesNoDeviceOut(t *testing.T) {
 		t.Errorf("the owner on her own device: %v", err)
 	}
 }
+
+// I-09: it takes the password to make an authenticator fail a hundred times in a row, or to block the device that the owner uses.
+func TestI09ACopiedSessionMakesNoAuthenticatorFailForEver(t *testing.T) {
+	o := owned(t)
+	copied := o.byTablet()
+	wrong := 0
+	for range 120 {
+		o.Clock.Advance(20 * time.Second)
+		switch _, err := o.stepUp(copied, "totp", "000000"); {
+		case errors.Is(err, challenge.ErrWrongCode):
+			wrong++
+		case !errors.As(err, new(*challenge.BlockedError)) && !errors.Is(err, challenge.ErrLoginAgain):
+			t.Fatal(err)
+		}
+		_, _ = o.passwordAgain(copied, "wrong")
+	}
+	if wrong == 0 || wrong > 10 {
+		t.Errorf("I-09: %d wrong codes by one login", wrong)
+	}
+	if !o.open(copied).Exists() {
+		t.Error("I-11: the login itself has ended")
+	}
+	o.Clock.Advance(5 * time.Minute)
+	// The owner logs in, and a right answer begins anew.
+	token := o.byTablet()
+	for range 6 {
+		for range 2 {
+			if _, err := o.stepUp(token, "totp", "000000"); !errors.Is(err, challenge.ErrWrongCode) {
+				t.Fatal(err)
+			}
+		}
+		o.Clock.Advance(time.Minute)
+		out, err := o.stepUp(token, "totp", o.codeOf(tablet, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = out.Token
+	}
+}
+
+// I-09, I-14: whoever has the password and a recovery code makes the owner's authenticators fail no faster than anybody with the
+// password, whatever they add, and the owner can take that back by a recovery code.
+func TestI09WhatARecoveryCodeHasAddedGivesNoGuessesBack(t *testing.T) {
+	o := owned(t)
+	s := ""
+	out := o.adds(challenge.EnrolInput{Method: "totp", Name: "thief's"}, func(secret string) string { s = secret; return o.codeOf(s, 0) })
+	token, wrong := out.Token, 0
+	for range 8 {
+		o.Clock.Advance(30 * time.Second)
+		for range 2 {
+			if _, err := o.stepUp(token, "totp", "000000"); errors.Is(err, challenge.ErrWrongCode) {
+				wrong++
+			}
+		}
+		if out, err := o.stepUp(token, "totp", o.codeOf(s, 0)); err == nil {
+			token = out.Token
+		}
+	}
+	if wrong > 3 { // within one block
+		t.Errorf("I-08: %d wrong answers, with right ones between them", wrong)
+	}
+	for range 10 {
+		o.Clock.Advance(6 * time.Minute)
+		for range 2 {
+			if out, err := o.password("alice", password); err == nil {
+				_, _ = o.verify(out.Token, "000000")
+			}
+		}
+	}
+	o.Clock.Advance(6 * time.Minute)
+	in := o.by(challenge.Client{}, func() string { return o.codes[1] }).Token
+	o.Clock.Advance(time.Second)
+	owner, err := o.passwordAgain(in, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, err = o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(owner.Token), o.id("thief's")); err != nil {
+		t.Fatalf("I-14: what a recovery code has added does not go by one: %v", err)
+	}
+	if _, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(owner.Token), o.id("phone")); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: what was there before does: %v", err)
+	}
+}
+
+func TestI23WhatIsBegunAndGivenUpLeavesNothingInTheAccountsRecord(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	size := func() int {
+		raw, err := o.store.Load(ctx, challenge.AccountKey("1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(raw)
+	}
+	before := 0
+	for n := range 20 {
+		if _, err := o.begin(token, challenge.EnrolInput{Method: "totp"}); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = o.confirm(token, "000000")
+		if n == 0 {
+			before = size()
+		}
+		if n%3 == 2 {
+			if err := o.logins.Unblock(ctx, "1", "admin"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if after := size(); after > before+16 {
+		t.Errorf("I-23: the record has grown from %d to %d bytes", before, after)
+	}
+}
+
+func TestI09AddingWithARecoveryCodeGivesNoGuessesBack(t *testing.T) {
+	o := owned(t)
+	token := o.by(challenge.Client{}, func() string { return o.codes[0] }).Token
+	o.Clock.Advance(time.Second)
+	out, err := o.passwordAgain(token, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func() error {
+		_, err := o.stepUp(out.Token, "totp", "000000")
+		return err
+	}
+	if err := errors.Join(try(), try()); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Fatal(err)
+	}
+	s, err := o.begin(out.Token, challenge.EnrolInput{Method: "totp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = o.confirm(out.Token, o.codeOf(s, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := try(); !errors.Is(err, challenge.ErrWrongCode) {
+		t.Fatal(err)
+	}
+	if err := try(); !errors.As(err, new(*challenge.BlockedError)) {
+		t.Errorf("I-08: a fourth wrong answer, with something added between them: %v", err)
+	}
+}

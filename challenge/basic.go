@@ -257,7 +257,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		return nil, l.refuseCode(ctx, c, f.account, err.Error())
 	}
 	now := l.now()
-	login := l.newLogin(c, a, []Method{{Name: methodPassword, At: now}, {Name: method, At: now}}, f.device, "", now)
+	login := l.newLogin(c, a, []Method{{Name: methodPassword, At: now}, {method, now, try.weak}}, f.device, "", now)
 	if !v.satisfied(login.Methods, true) {
 		try.settle(ctx, false)
 		return nil, l.refuseCode(ctx, c, a, errPolicy.Error())
@@ -267,7 +267,7 @@ func (l *Logins) accept(ctx context.Context, c Client, f firstFactor, code strin
 		try.settle(ctx, false)
 		return nil, l.lost(ctx, c, a, err)
 	}
-	if _, err := l.apply(ctx, accountKey(a.ID), accept{epoch: f.epoch, device: f.device, proof: proofUsed{proof.Authenticator, proof.Step, try.charged}}); err != nil {
+	if _, err := l.apply(ctx, accountKey(a.ID), accept{epoch: f.epoch, device: f.device, proof: proofUsed{proof.Authenticator, proof.Step, try.charged}, weak: try.weak}); err != nil {
 		err = l.lost(ctx, c, a, err)
 		try.settle(ctx, errors.Is(err, ErrReplayed))
 		if errors.Is(err, ErrNoPending) {

@@ -31,6 +31,9 @@ var (
 	ErrMethod = errors.New("challenge: method not available")
 	// ErrNotAllowed is an act that the state of the login does not permit, such as enrolling beside an enrolled factor.
 	ErrNotAllowed = errors.New("challenge: not allowed")
+	// ErrLoginAgain is an [ErrNotAllowed] that a new login mends: this one has given too many wrong answers when it was asked to
+	// confirm itself.
+	ErrLoginAgain = fmt.Errorf("%w: log in again", ErrNotAllowed)
 	// ErrNotFresh is an act that asks for a more recent second factor.
 	ErrNotFresh = errors.New("challenge: a fresh second factor is needed")
 	// ErrEnded is a login that was ended or has expired.

@@ -341,7 +341,7 @@ func (p *promotion) createStepUp(ctx context.Context) error {
 
 func (p *promotion) bindStepUp(ctx context.Context) error {
 	_, err := p.l.apply(ctx, p.key, stepUp{epoch: p.bind.epoch, id: p.login.id, old: p.pending.key, new: p.session.key,
-		device: p.bind.device, kind: p.guess, proof: p.bind.proof, renew: p.bind.renew})
+		device: p.bind.device, kind: p.guess, weak: p.bind.weak, proof: p.bind.proof, renew: p.bind.renew})
 	return err
 }
 

@@ -27,7 +27,7 @@ const (
 
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
 // stands for everything but adding: a recovery code may add an authenticator and never take one away (I-14), nor make new
-// codes, choose, rename, or forget known devices. What it has added may not for 24 hours. ErrNotAllowed when nothing that could
+// codes, choose, rename, forget known devices or end other logins. What it has added may not for 24 hours. ErrNotAllowed when nothing that could
 // be shown would be enough.
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
 	c = c.in(s)
@@ -375,15 +375,19 @@ func (l *Logins) CancelEnrolment(ctx context.Context, s *Session) error {
 }
 
 // RemoveFactor takes an authenticator away, by its id. It takes a second factor other than a recovery code within
-// [ConfirmedWithin] besides the password (I-14), and ends every other login. The last one cannot be removed while the policy
-// needs a second factor: ErrNotAllowed.
+// [ConfirmedWithin] besides the password (I-14), and ends every other login. What a recovery code has added within a day goes as
+// it came: somebody who has nothing but recovery codes left can take back what a thief of one has added. The last one cannot be
+// removed while the policy needs a second factor: ErrNotAllowed.
 func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id string) (Outcome, error) {
 	c = c.in(s)
-	login, sub, err := l.changing(ctx, c, s, true)
+	login, sub, methods, err := l.steppingUp(ctx, c, s)
+	i := slices.IndexFunc(sub.enrolments.list, func(v enrolled) bool { return v.id == id && v.shown() })
+	if err == nil {
+		err = l.mayChange(ctx, login, &sub, methods, i < 0 || !l.now().Before(sub.enrolments.list[i].weak))
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
-	i := slices.IndexFunc(sub.enrolments.list, func(v enrolled) bool { return v.id == id && v.shown() })
 	if i < 0 {
 		return Outcome{}, ErrMethod
 	}
@@ -394,8 +398,7 @@ func (l *Logins) RemoveFactor(ctx context.Context, c Client, s *Session, id stri
 	}
 	left := sub
 	left.enrolments.list = slices.Delete(slices.Clone(sub.enrolments.list), i, i+1)
-	methods, _, err := l.methods(&left, verdict)
-	if err != nil {
+	if methods, _, err = l.methods(&left, verdict); err != nil {
 		return Outcome{}, err
 	}
 	if !verdict.NotNeeded && !slices.ContainsFunc(methods, func(m string) bool { return m != recoveryName }) {
@@ -571,6 +574,7 @@ func (l *Logins) change(ctx context.Context, c Client, s *Session, login *Login,
 	if ch.shown != nil {
 		p.login.SecondFactor, p.login.Fresh, p.login.Grace = true, now, false
 		p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == ch.shown.Name }), *ch.shown)
+		p.bind.weak = ch.shown.weak
 		p.guess = codeGuess // the right answer gives the code budget back; without one there is nothing to give
 	}
 	p.bind.login = liveLogin{id: p.login.id, end: p.login.Expires}

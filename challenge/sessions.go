@@ -66,7 +66,9 @@ func (l *Logins) live(ctx context.Context, rec *account) ([]*Login, error) {
 	return out, nil
 }
 
-// EndLogin ends one login of the account that s belongs to, by its public id. One that is gone already is no error.
+// EndLogin ends one login of the account that s belongs to, by its public id. Its own asks for nothing; another one for what
+// [Logins.RemoveFactor] asks for: a copied session could end the owner's logins as fast as they are made. One that is gone
+// already is no error.
 func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) error {
 	c = c.in(s)
 	login, ok := s.Login()
@@ -77,8 +79,13 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 	if err != nil || len(raw) != len(recordID{}) {
 		return ErrMalformed
 	}
-	if login.Access && recordID(raw) != login.id { // it looks after nothing but itself
-		return ErrNotAllowed
+	if recordID(raw) != login.id {
+		if login.Access { // it looks after nothing but itself
+			return ErrNotAllowed
+		}
+		if _, _, err := l.changing(ctx, c, s, true); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -93,10 +100,12 @@ func (l *Logins) EndLogin(ctx context.Context, c Client, s *Session, id string) 
 	return l.Record(ctx, event(audit.Logout, audit.Success, c, Account{ID: login.UserID, Name: login.Username}, "", reason))
 }
 
-// EndOthers ends every login and pending login of the account but this one, which goes on under a new token.
+// EndOthers ends every login and pending login of the account but this one, which goes on under a new token. It asks for what
+// [Logins.RemoveFactor] asks for: a copied session could keep the owner out with it, as nobody gets from the password to the
+// code in between. [Logins.LogoutEverywhere] asks for nothing, and ends this one too.
 func (l *Logins) EndOthers(ctx context.Context, c Client, s *Session) (Outcome, error) {
 	c = c.in(s)
-	login, sub, _, err := l.living(ctx, c, s)
+	login, sub, err := l.changing(ctx, c, s, true)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -112,8 +112,9 @@ func TestI16TheOthersEndAndThisOneGoesOnUnderANewToken(t *testing.T) {
 	o := owned(t)
 	token, other := o.byTablet(), o.byTablet()
 	pending := o.on("alice", challenge.Client{}).Token
-	o.Clock.Advance(30 * time.Minute) // it takes nothing recent
 	o.take()
+	was, _ := o.open(token).Login()
+	fresh := was.Fresh
 	out, err := o.logins.EndOthers(ctx, challenge.Client{}, o.open(token))
 	if err != nil {
 		t.Fatal(err)
@@ -127,8 +128,37 @@ func TestI16TheOthersEndAndThisOneGoesOnUnderANewToken(t *testing.T) {
 	if got := o.take(); !slices.Equal(got[:1], []audit.Name{audit.LogoutEverywhere}) {
 		t.Errorf("I-21: %v", got)
 	}
-	if login, _ := o.open(out.Token).Login(); o.logins.FreshWithin(login, 5*time.Minute) {
+	if login, _ := o.open(out.Token).Login(); !login.Fresh.Equal(fresh) {
 		t.Error("it made the login fresh")
+	}
+}
+
+// Somebody with a copied cookie could keep the owner out for as long as the session lives: nobody gets from the password to the
+// code between two of these.
+func TestI11ACopiedSessionDoesNotEndTheOwnersLogins(t *testing.T) {
+	o := owned(t)
+	copied := o.byTablet()
+	o.Clock.Advance(challenge.ConfirmedWithin)
+	pending, other := o.on("alice", challenge.Client{}).Token, ""
+	if _, err := o.logins.EndOthers(ctx, challenge.Client{}, o.open(copied)); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("the others: %v", err)
+	}
+	out, err := o.verify(pending, o.codeOf(tablet, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other = out.Token
+	for _, v := range o.sessions(copied) {
+		if err := o.logins.EndLogin(ctx, challenge.Client{}, o.open(copied), v.ID); !v.Current && !errors.Is(err, challenge.ErrNotFresh) {
+			t.Errorf("one: %v", err)
+		}
+	}
+	if !o.open(other).Exists() || o.open(copied).Exists() {
+		t.Error("the owner's login has ended, or the copied one has not by itself")
+	}
+	// All of them, the copied one too, may end at any time.
+	if err := o.logins.LogoutEverywhere(ctx, challenge.Client{}, "1"); err != nil || o.open(other).Exists() {
+		t.Error(err)
 	}
 }
 

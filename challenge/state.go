@@ -131,6 +131,7 @@ type (
 		renew    *epoch // enrolment: ends every other login in the same step
 		shown    bool   // a second factor was shown just now: its guesses are given back, too
 		strong   bool   // and it may take others away: the device may push out one that is known (I-11)
+		weak     bool   // what was shown gives back its own guess only: a recovery code has just added it
 		access   bool   // an access token: nobody has shown both factors just now, so no guesses are given back
 	}
 
@@ -139,6 +140,7 @@ type (
 		epoch  epoch
 		device deviceID
 		proof  proofUsed
+		weak   bool
 	}
 
 	// seen is a machine's right password: the network that it came from is known for as long again. It gives no guesses
@@ -155,6 +157,7 @@ type (
 		old, new string
 		device   deviceID
 		kind     guess // which budget is given back: password or code
+		weak     bool  // of it only this guess, as in bind
 		proof    proofUsed
 		renew    *epoch // a changed factor: ends every other login, and whatever has begun, in the same step
 	}
@@ -306,8 +309,10 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if rec.blocked || in.epoch != rec.epoch {
 			return rec, refusedStale
 		}
-		if in.login.child() && rec.find(in.login.parent) < 0 {
-			return rec, refusedGone
+		if in.login.child() { // and of a login, not of another token
+			if i := rec.find(in.login.parent); i < 0 || rec.logins[i].child() {
+				return rec, refusedGone
+			}
 		}
 		if err := rec.use(in.proof); err != nil {
 			return rec, err
@@ -330,7 +335,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		}
 		rec.logins = append(rec.logins, in.login)
 		if !in.access {
-			rec.success(in.device, in.shown, now)
+			rec.success(r, in.device, in.shown, in.weak, now)
 			rec.remember(in.remember, in.shown, in.strong, now)
 		}
 		return rec, nil
@@ -342,7 +347,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if err := rec.use(in.proof); err != nil {
 			return rec, err
 		}
-		rec.success(in.device, true, now)
+		rec.success(r, in.device, true, in.weak, now)
 		return rec, nil
 
 	case seen:
@@ -373,8 +378,8 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 			return rec, nil
 		}
 		bs := rec.budgetsOf(in.device, now)
-		b, _ := r.pick(&bs, in.kind)
-		b.reset()
+		b, most := r.pick(&bs, in.kind)
+		b.right(in.weak, most)
 		rec.setBudgets(in.device, bs, now)
 		if i := rec.known(in.device, now); in.kind == codeGuess && i >= 0 { // from now on its code guesses are its own
 			rec.devices = slices.Clone(rec.devices)
@@ -494,6 +499,18 @@ func (b *budget) reset() {
 	}
 }
 
+// right gives back what a right answer does: all guesses, or its own only where it proves no more than that the recovery code
+// was right which has just added what answered. With all of them back, whoever has added something could go on for ever between
+// two right answers, and make the owner's authenticators fail a hundred times in a row (I-09).
+func (b *budget) right(weak bool, most int) {
+	switch {
+	case !weak:
+		b.reset()
+	case b.spent > b.wrong:
+		b.giveBack(most)
+	}
+}
+
 // known returns the index of a device that is known and not too old, or -1.
 func (rec *account) known(id deviceID, now time.Time) int {
 	if id == (deviceID{}) {
@@ -547,11 +564,11 @@ func (rec *account) setBudgets(id deviceID, b budgets, now time.Time) {
 }
 
 // success gives guesses back to the class of clients that has shown everything: those of codes only for a code (I-08).
-func (rec *account) success(id deviceID, code bool, now time.Time) {
+func (rec *account) success(r rules, id deviceID, code, weak bool, now time.Time) {
 	bs := rec.budgetsOf(id, now)
 	bs.password.reset()
 	if code {
-		bs.code.reset()
+		bs.code.right(weak, r.codeGuesses)
 	}
 	rec.setBudgets(id, bs, now)
 }

@@ -238,6 +238,14 @@ func TestStateMachine(t *testing.T) {
 			func(a account) bool { return a.strange.password.spent == 1 && a.strange.password.wrong == 1 }},
 		{"I-08: success gives all guesses back", also(pw(), pwWrong(), code(), codeWrong(), code(), bound(1, proofUsed{})), observe{}, nil,
 			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 0 }},
+		{"I-08: a right code of what a recovery code has just added gives its own guess back only", also(code(), codeWrong(), code()), bind{epoch: epochOf(1), login: loginNo(1), shown: true, weak: true}, nil,
+			func(a account) bool { return a.strange.code.spent == 1 && a.strange.code.wrong == 1 }},
+		{"I-08: so does it in a step-up", also(bound(1, proofUsed{}), code(), codeWrong(), code()), stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", kind: codeGuess, weak: true}, nil,
+			func(a account) bool { return a.strange.code.spent == 1 && a.strange.code.wrong == 1 }},
+		{"I-08: and for one request", also(code(), codeWrong(), code()), accept{epoch: epochOf(1), weak: true}, nil,
+			func(a account) bool { return a.strange.code.spent == 1 && a.strange.code.wrong == 1 }},
+		{"I-08: a block that it set is lifted, as by any right answer", also(code(), codeWrong(), code(), codeWrong(), code()), accept{epoch: epochOf(1), weak: true}, nil,
+			func(a account) bool { return a.strange.code.spent == 2 && a.strange.code.until.IsZero() }},
 		{"I-08: a login without a code gives the passwords back only", also(pw(), pwWrong(), code(), codeWrong(), code(), boundBy(1, deviceID{})), observe{}, nil,
 			func(a account) bool { return a.strange.password.spent == 0 && a.strange.code.spent == 2 }},
 		{"I-08: nor does it lift a block of codes", also(threeWrongCodes(), boundBy(1, deviceID{})), code(), refusedBlocked, nil},
@@ -345,6 +353,7 @@ func TestStateMachine(t *testing.T) {
 		{"and alone when it is ended by itself", also(bound(1, proofUsed{}), token(2, 1)), logout{loginNo(2).id}, nil,
 			func(a account) bool { return len(a.logins) == 1 && slices.Equal(a.ending, []string{"key-2"}) }},
 		{"I-16: none is made from a login that has ended", also(bound(1, proofUsed{}), logout{loginNo(1).id}), token(2, 1), refusedGone, nil},
+		{"I-16: nor from another access token", also(bound(1, proofUsed{}), token(2, 1)), token(3, 2), refusedGone, nil},
 		{"I-16: nor under another epoch", also(bound(1, proofUsed{}), revoke{renew}), token(2, 1), refusedStale, nil},
 		{"I-16: nor while an administrator blocks", also(bound(1, proofUsed{}), block{epochOf(1)}), token(2, 1), refusedStale, nil},
 		{"I-16: a change of factors ends it", also(bound(1, proofUsed{}), token(2, 1)), stepUp{epoch: epochOf(1), id: loginNo(1).id, old: "key-1", new: "new", renew: &renew}, nil,
@@ -609,6 +618,19 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				mo.guesses[k][own[k]] = nil
 			}
 		}
+		// by is cleared, but for what is weak: of codes that gives one back, of those in flight.
+		by := func(weak bool, kinds ...guess) {
+			for _, k := range kinds {
+				b := before.budgetsOf(dev, m.now).code
+				if list := mo.guesses[k][own[k]]; k == codeGuess && weak {
+					if b.spent > b.wrong && len(list) > 0 {
+						mo.guesses[k][own[k]] = list[:len(list)-1]
+					}
+					continue
+				}
+				cleared(k)
+			}
+		}
 		proof := proofUsed{auth: []string{"", "a", "b"}[draw(3)], step: int64(draw(6))}
 		checkStep := func() {
 			if proof.auth != "" && proof.step != 0 {
@@ -676,7 +698,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			serial++
 			l := loginNo(serial)
 			l.end = m.now.Add(24 * time.Hour)
-			in := bind{epoch: anEpoch(), login: l, device: dev, proof: proof, shown: draw(2) == 0, strong: draw(2) == 0}
+			in := bind{epoch: anEpoch(), login: l, device: dev, proof: proof, shown: draw(2) == 0, strong: draw(2) == 0, weak: draw(3) == 0}
 			if draw(2) == 0 {
 				in.remember = devices[draw(len(devices))]
 			}
@@ -693,7 +715,7 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			}
 			checkStep()
 			if cleared(passwordGuess); in.shown {
-				cleared(codeGuess)
+				by(in.weak, codeGuess)
 			}
 			fresh(in.remember, was)
 			mo.madeIn[l.id], mo.keys[l.key] = m.rec.epoch, l.end
@@ -712,13 +734,13 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 				fresh(dev, own)
 				break
 			}
-			in := accept{epoch: anEpoch(), device: dev, proof: proof}
+			in := accept{epoch: anEpoch(), device: dev, proof: proof, weak: draw(3) == 0}
 			if err = m.step(in); err == nil {
 				if before.blocked || in.epoch != before.epoch {
 					t.Fatal("I-04: accepted under another epoch, or while blocked")
 				}
 				checkStep()
-				cleared(passwordGuess, codeGuess)
+				by(in.weak, passwordGuess, codeGuess)
 			}
 		case 10: // step-up
 			if len(m.rec.logins) == 0 {
@@ -726,10 +748,10 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			}
 			l := m.rec.logins[draw(len(m.rec.logins))]
 			serial++
-			in := stepUp{epoch: anEpoch(), id: l.id, old: l.key, new: fmt.Sprintf("step-%d", serial), device: dev, kind: kind, proof: proof}
+			in := stepUp{epoch: anEpoch(), id: l.id, old: l.key, new: fmt.Sprintf("step-%d", serial), device: dev, kind: kind, proof: proof, weak: kind == codeGuess && draw(3) == 0}
 			if err = m.step(in); err == nil {
 				checkStep()
-				cleared(kind)
+				by(in.weak, kind)
 				fresh(dev, own)
 				mo.keys[in.new] = l.end
 			}
@@ -765,10 +787,13 @@ func walk(t testing.TB, draw func(n int) int, steps int) {
 			}
 			serial++
 			l := loginNo(serial)
-			l.parent, l.end = parent, earlier(end, m.now.Add(15*time.Minute))
 			if draw(4) == 0 {
-				l.parent = loginNo(serial - 1 - draw(3)).id // may have ended, or never been
+				parent = loginNo(serial - 1 - draw(3)).id // may have ended, or never been
+				if i := m.rec.find(parent); i >= 0 {
+					end = m.rec.logins[i].end
+				}
 			}
+			l.parent, l.end = parent, earlier(end, m.now.Add(15*time.Minute))
 			if err = m.step(bind{epoch: anEpoch(), login: l, device: dev, access: true}); err != nil {
 				break
 			}

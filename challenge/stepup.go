@@ -199,6 +199,21 @@ func (l *Logins) ConfirmPassword(ctx context.Context, c Client, s *Session, logi
 	return l.confirm(ctx, c, s, CodeInput{LoginID: loginID, Method: methodPassword, Code: string(password)}, true)
 }
 
+// maxTries is how many wrong answers a login may give when it is asked to confirm itself, until a right one. The account's budget
+// is the limit in time; this is so that nobody who has but copied a session blocks the owner's device again and again, or makes
+// an authenticator fail a hundred times in a row: that takes the password (I-09).
+const maxTries = 10
+
+// wrongIn counts a wrong answer in a login.
+func (l *Logins) wrongIn(ctx context.Context, s *Session, err error) error {
+	if !errors.Is(err, ErrWrongCode) && !errors.Is(err, ErrRefused) {
+		return err
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return errors.Join(err, l.rewrite(ctx, s, func(s *Session) { s.login.tries++ }))
+}
+
 func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput, passwordToo bool) (Outcome, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
@@ -213,6 +228,9 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 			return Outcome{}, err
 		}
 	}
+	if login.tries >= maxTries {
+		return Outcome{}, errors.Join(ErrLoginAgain, l.Record(ctx, event(audit.CredentialRefused, audit.Failure, c, sub.account, "", "too many wrong answers in this login")))
+	}
 	p := &promotion{slot: s.slot, pending: s, account: sub.account, login: *login, guess: codeGuess,
 		bind: bind{epoch: login.epoch, device: login.device}}
 	method, notice := methodPassword, ""
@@ -223,7 +241,7 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 			return Outcome{}, ErrMethod
 		}
 		if err := l.CheckPassword(ctx, c, login.UserID, []byte(in.Code)); err != nil {
-			return Outcome{}, err
+			return Outcome{}, l.wrongIn(ctx, s, err)
 		}
 		p.guess = passwordGuess
 	} else {
@@ -239,7 +257,7 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 			if errors.Is(err, refusedStale) {
 				err = ErrEnded
 			}
-			return Outcome{}, err
+			return Outcome{}, l.wrongIn(ctx, s, err)
 		}
 		p.bind.proof = proofUsed{auth: p.proof.Authenticator, step: p.proof.Step, charged: try.charged}
 		method, notice = try.method, try.notice
@@ -249,11 +267,12 @@ func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput
 		}
 	}
 	now := l.now()
-	p.login.Seen, p.login.prompt = now, nil
+	p.login.Seen, p.login.prompt, p.login.tries = now, nil, 0
 	if method != methodPassword || alone {
 		p.login.Fresh = now
 	}
 	p.login.Methods = append(slices.DeleteFunc(slices.Clone(login.Methods), func(m Method) bool { return m.Name == method }), Method{method, now, try != nil && try.weak})
+	p.bind.weak = p.login.last().weak
 	out, err := l.stepUp(ctx, c, p)
 	if err != nil {
 		if try != nil {

@@ -418,7 +418,8 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	if p.bind.renew == nil {
 		p.login.epoch = p.bind.epoch
 	}
-	p.bind.login, p.bind.shown, p.bind.strong = liveLogin{id: id, end: p.login.Expires}, p.compared, p.compared && p.login.last().Name != recoveryName && !p.login.last().weak
+	p.bind.login, p.bind.shown, p.bind.weak = liveLogin{id: id, end: p.login.Expires}, p.compared, p.login.last().weak
+	p.bind.strong = p.compared && p.login.last().Name != recoveryName && !p.bind.weak
 	device := ""
 	if p.slot == Cookie {
 		// Only a token that the account knows already is kept: one that was planted is not adopted.
@@ -555,7 +556,9 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 	if a.posed.state != nil && !a.Now.Before(t.prompt.Expires) {
 		return Proof{}, refused(audit.CredentialRefused, "challenge expired", ErrCodeExpired)
 	}
-	if t.once == nil { // a signature cannot be guessed, and nobody may disable a passkey without the password (I-09)
+	// A signature cannot be guessed, and nobody may disable a passkey without the password (I-09). What is being enrolled counts
+	// for nothing yet, and most of what is begun is given up: an entry for each would stay in the account's record.
+	if t.once == nil && t.confirming == "" {
 		t.charged = charged(f, a)
 	}
 	t.spend.auth = t.charged

@@ -25,6 +25,7 @@ type securityRoute struct {
 	method   string   // the kind of factor, where it is about one
 	changes  bool     // it leads to a change of factors, which takes a recent password and second factor
 	removing bool     // and the second factor must be no recovery code, nor what one has just added (I-14)
+	weakly   bool     // unless the one that it is about was added so itself
 }
 
 // securityPages are the parts of the path of each kind of factor. One of an app's own is found under its name.
@@ -44,15 +45,15 @@ func newSecurity(base string, enrollable []string) map[string]securityRoute {
 	add("/enrol/resend", securityRoute{page: (*Group).enrolPage, hidden: true, act: (*Group).resendEnrolment})
 	add("/enrol/cancel", securityRoute{page: overview, hidden: true, act: (*Group).cancelEnrolment})
 	add("/rename", securityRoute{page: (*Group).renamePage, act: (*Group).renameFactor, reads: []string{"id", "name"}, changes: true, removing: true})
-	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true})
+	add("/remove", securityRoute{page: (*Group).removePage, act: (*Group).removeFactor, reads: []string{"id"}, changes: true, removing: true, weakly: true})
 	add("/recovery-codes", securityRoute{page: (*Group).recoveryPage, act: (*Group).renewRecoveryCodes, changes: true, removing: true})
 	add("/devices", securityRoute{page: devices})
 	add("/prefer", securityRoute{page: overview, act: (*Group).prefer, reads: []string{"method"}, changes: true, removing: true}) // GET: back from the step-up page
 	add("/devices/distrust", securityRoute{page: devices, hidden: true, act: (*Group).distrust, reads: []string{"id"}})
 	add("/devices/forget", securityRoute{page: devices, act: (*Group).forgetDevice, reads: []string{"id"}, changes: true, removing: true})
 	add("/sessions", securityRoute{page: sessions})
-	add("/sessions/end", securityRoute{page: sessions, hidden: true, act: (*Group).endSession, reads: []string{"id"}})
-	add("/sessions/end-others", securityRoute{page: sessions, hidden: true, act: (*Group).endOtherSessions})
+	add("/sessions/end", securityRoute{page: sessions, act: (*Group).endSession, reads: []string{"id"}, changes: true, removing: true})
+	add("/sessions/end-others", securityRoute{page: sessions, act: (*Group).endOtherSessions, changes: true, removing: true})
 	add("/sessions/end-all", securityRoute{page: sessions, hidden: true, act: (*Group).endAllSessions})
 	for method, path := range securityPages { // also of a kind that the site does not have, to say so
 		add(path, securityRoute{page: factors, act: (*Group).beginEnrolment, reads: []string{"name", "destination"}, method: method, changes: true})
@@ -314,6 +315,15 @@ func (g *Group) factorOf(v *visit, id string) (challenge.EnrolledFactor, bool, e
 		}
 	}
 	return challenge.EnrolledFactor{}, false, nil
+}
+
+// takesAway reports whether a route takes what removing takes, for the authenticator with this id.
+func (g *Group) takesAway(v *visit, rt securityRoute, id string) (bool, error) {
+	if !rt.removing || !rt.weakly {
+		return rt.removing, nil
+	}
+	f, ok, err := g.factorOf(v, id)
+	return !ok || f.Weak.IsZero(), err
 }
 
 // factorRoute is where authenticators of a kind stand; the overview, for a kind that the site no longer has.

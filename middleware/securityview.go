@@ -246,7 +246,7 @@ func (g *Group) removePage(v *visit, rt securityRoute, a answer) answer {
 		}
 		return g.securityOverview(v, g.security[g.paths.Security], a)
 	}
-	if err := g.needs(v, view, true, rt.path+query("id", id)); err != nil {
+	if err := g.needs(v, view, view.Factors[0].Weak.IsZero(), rt.path+query("id", id)); err != nil {
 		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageRemove, "", view)
@@ -284,7 +284,13 @@ func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {
 	if err != nil {
 		return g.explain(v, err, elsewhere)
 	}
-	return g.securityPage(a, pageSessions, "", &securityView{Page: rt.path, Logins: logins, Others: len(logins) > 1})
+	view := &securityView{Page: rt.path, Logins: logins, Others: len(logins) > 1}
+	if view.Others {
+		if err := g.needs(v, view, true, g.paths.Security+"/sessions/end"); err != nil {
+			return g.explain(v, err, elsewhere)
+		}
+	}
+	return g.securityPage(a, pageSessions, "", view)
 }
 
 // With returns the page as a part of it sees it that is about one authenticator.

@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -145,14 +146,18 @@ type goal struct {
 // goalOf finds out where a step-up leads. ok is false when the answer is one already.
 func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool) {
 	to.next = g.follow(next)
-	path, _, _ := strings.Cut(to.next, "?")
+	path, args, _ := strings.Cut(to.next, "?")
 	rt := g.security[path]
 	if !rt.changes {
 		return to, answer{}, true
 	}
-	to.change, to.removing = true, rt.removing
+	to.change = true
+	q, _ := url.ParseQuery(args)
 	var err error
-	if to.needs, err = g.logins.ChangeNeeds(v.parent, v.client(), v.session, rt.removing); err != nil {
+	if to.removing, err = g.takesAway(v, rt, q.Get("id")); err != nil {
+		return to, g.explain(v, err, elsewhere), false
+	}
+	if to.needs, err = g.logins.ChangeNeeds(v.parent, v.client(), v.session, to.removing); err != nil {
 		return to, g.explain(v, err, elsewhere), false
 	}
 	to.password = slices.Contains(to.needs, challenge.NeedsFirst)
@@ -397,6 +402,9 @@ func (g *Group) explain(v *visit, err error, at place) answer {
 			a.problem = row.problem
 			if at == atFresh && a.problem == refusedLogin {
 				a.problem = wrongPassword
+			}
+			if errors.Is(err, challenge.ErrLoginAgain) {
+				a.text = texts.ErrorTriesSpent
 			}
 			return a
 		}

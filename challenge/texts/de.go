@@ -260,6 +260,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ErrorTooMany:       "Ihr Konto hat schon so viele zweite Schritte, wie es haben kann. Entfernen Sie erst einen.",
 	ErrorLoginAgain:    "Ihre Anmeldung ist für diese Änderung zu alt. Melden Sie sich ab und wieder an, und kommen Sie innerhalb von fünf Minuten zurück.",
 	ErrorFactorFirst:   "Dies verlangt einen zweiten Schritt, den Ihr Konto noch nicht hat: {method}.",
+	ErrorTriesSpent:    "In dieser Anmeldung waren zu viele Antworten falsch. Melden Sie sich ab und wieder an.",
 	ErrorWeak:          "Was Sie mit einem Wiederherstellungscode hinzugefügt haben, reicht dafür noch nicht, aber in {wait}.",
 
 	DurationSeconds: "{n} {n|Sekunde|Sekunden}",

@@ -258,6 +258,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ErrorTooMany:       "Your account has as many second steps as it can have. Remove one first.",
 	ErrorLoginAgain:    "Your login is too old for this change. Log out, log in again and come back within five minutes.",
 	ErrorFactorFirst:   "This asks for a second step that your account does not have yet: {method}.",
+	ErrorTriesSpent:    "Too many answers in this login were wrong. Log out and log in again.",
 	ErrorWeak:          "What you added with a recovery code is not enough for this yet. It will be in {wait}.",
 
 	DurationSeconds: "{n} {n|second|seconds}",

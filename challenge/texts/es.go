@@ -259,6 +259,7 @@ Cuándo: {time}
 	ErrorTooMany:       "Su cuenta ya tiene todos los segundos pasos que puede tener. Quite antes uno.",
 	ErrorLoginAgain:    "Su sesión es demasiado antigua para este cambio. Ciérrela, vuelva a iniciarla y regrese en menos de cinco minutos.",
 	ErrorFactorFirst:   "Esto pide un segundo paso que su cuenta aún no tiene: {method}.",
+	ErrorTriesSpent:    "Demasiadas respuestas eran erróneas en esta sesión. Ciérrela y vuelva a iniciarla.",
 	ErrorWeak:          "Lo que añadió con un código de recuperación aún no basta para esto. Bastará dentro de {wait}.",
 
 	DurationSeconds: "{n} {n|segundo|segundos}",

@@ -259,6 +259,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	ErrorTooMany:       "Votre compte a autant de deuxièmes étapes que possible. Supprimez-en d'abord une.",
 	ErrorLoginAgain:    "Votre connexion est trop ancienne pour ce changement. Déconnectez-vous, reconnectez-vous et revenez dans les cinq minutes.",
 	ErrorFactorFirst:   "Ceci demande une deuxième étape que votre compte n'a pas encore : {method}.",
+	ErrorTriesSpent:    "Trop de réponses étaient fausses dans cette connexion. Déconnectez-vous et reconnectez-vous.",
 	ErrorWeak:          "Ce que vous avez ajouté avec un code de secours n'y suffit pas encore. Cela suffira dans {wait}.",
 
 	DurationSeconds: "{n} {n|seconde|secondes}",

@@ -246,7 +246,8 @@ const (
 	ErrorTooMany       Key = "error.too-many"
 	ErrorLoginAgain    Key = "error.login-again"
 	ErrorFactorFirst   Key = "error.factor-first" // {method}: what a route demands and the account does not have
-	ErrorWeak          Key = "error.weak"         // {wait}: until what a recovery code has added is enough
+	ErrorTriesSpent    Key = "error.tries-spent"
+	ErrorWeak          Key = "error.weak" // {wait}: until what a recovery code has added is enough
 )
 
 // Lengths of time, from [Catalog.Duration].

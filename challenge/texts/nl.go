@@ -258,6 +258,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ErrorTooMany:       "Je account heeft al zoveel tweede stappen als kan. Verwijder er eerst een.",
 	ErrorLoginAgain:    "Je login is te oud voor deze wijziging. Log uit, log opnieuw in en kom binnen vijf minuten terug.",
 	ErrorFactorFirst:   "Dit vraagt om een tweede stap die je account nog niet heeft: {method}.",
+	ErrorTriesSpent:    "In deze login waren te veel antwoorden fout. Log uit en log opnieuw in.",
 	ErrorWeak:          "Wat je met een herstelcode hebt toegevoegd, is hiervoor nog niet genoeg. Over {wait} wel.",
 
 	DurationSeconds: "{n} {n|seconde|seconden}",

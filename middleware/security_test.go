@@ -292,6 +292,12 @@ func TestI14WhatARecoveryCodeHasAddedTakesNothingAwayForADay(t *testing.T) {
 	b.get(security + "/totp")
 	b.want(b.post(security+"/rename", "id", id, "name", "mine"), 303, "/login/fresh?next="+queryOf(rename))
 
+	// A form that cannot be read says so, though there is no field here for the message to stand at.
+	b.get(security + "/totp")
+	b.want(b.post(security+"/rename", "id", id), 400, "")
+	b.says(`id="error"`, `action="/account/security/totp"`)
+	b.get(rename)
+
 	// Shown again it is still not enough, and the page says so.
 	b.Clock.Advance(30 * time.Second)
 	b.want(b.get(b.at), 200, "")

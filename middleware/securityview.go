@@ -151,11 +151,14 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 		a.typed = v.kept(rt.path)
 	}
 	view.New = securityItem{Key: "new"}
-	if a.typed != nil && a.typed.id == "" {
-		view.New.Typed = a.typed.name
-	}
-	if a.typed != nil && (view.AskFirst != "" || !view.CanAdd && a.typed.id == "") { // there is no form for the message to stand in
-		a.typed.field = ""
+	if a.typed != nil {
+		form := view.CanRename // for the message to stand in
+		if a.typed.id == "" {
+			form, view.New.Typed = view.CanAdd && view.AskFirst == "", a.typed.name
+		}
+		if !form {
+			a.typed.field = ""
+		}
 	}
 	titles := map[string]texts.Key{"totp": texts.TitleSecurityTOTP, "passkey": texts.TitleSecurityPasskey, "email": texts.TitleSecurityEmail, "sms": texts.TitleSecuritySMS}
 	return g.securityPage(a, pageFactors, titles[rt.method], view)

@@ -109,14 +109,13 @@ func (g *Group) securityOf(v *visit, rt securityRoute, a answer) (out *securityV
 	return out, s, answer{}, true
 }
 
-// needs sets the link to the step-up page where a change needs a more recent login.
-func (g *Group) needs(v *visit, s *securityView, removing bool, here string) error {
+// needs gives the link to the step-up page where a change needs a more recent login; empty where it needs nothing.
+func (g *Group) needs(v *visit, removing bool, here string) (askFirst string, err error) {
 	needs, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, removing)
 	if len(needs) > 0 || errors.Is(err, challenge.ErrNotAllowed) { // the step-up page says why not
-		s.AskFirst = g.paths.Fresh + query("next", here)
-		return nil
+		return g.paths.Fresh + query("next", here), nil
 	}
-	return err
+	return "", err
 }
 
 func (g *Group) securityOverview(v *visit, rt securityRoute, a answer) answer {
@@ -140,11 +139,12 @@ func (g *Group) factorsPage(v *visit, rt securityRoute, a answer) answer {
 	view.Method = rt.method
 	view.Own = len(view.Factors) == 0 && slices.Contains(s.Methods, rt.method)
 	view.CanAdd = slices.Contains(g.logins.Enrollable(), rt.method)
-	if err := g.needs(v, view, true, rt.path); err != nil {
-		return g.explain(v, err, elsewhere)
+	renaming, err := g.needs(v, true, rt.path)
+	if err == nil {
+		view.CanRename = renaming == ""
+		view.AskFirst, err = g.needs(v, false, rt.path)
 	}
-	view.CanRename, view.AskFirst = view.AskFirst == "", ""
-	if err := g.needs(v, view, false, rt.path); err != nil {
+	if err != nil {
 		return g.explain(v, err, elsewhere)
 	}
 	if a.kind == show && a.typed == nil && view.AskFirst == "" {
@@ -208,11 +208,12 @@ func enrolView(view *pageView, method string, e challenge.Enrolment) {
 func (g *Group) renamePage(v *visit, here securityRoute, a answer) answer {
 	if a.kind == show {
 		id := v.r.URL.Query().Get("id")
-		switch needs, err := g.logins.ChangeNeeds(v.parent, v.client(), v.session, true); {
-		case len(needs) > 0, errors.Is(err, challenge.ErrNotAllowed):
-			return answer{problem: freshRequired, next: here.path + query("id", id)}
+		next := here.path + query("id", id)
+		switch askFirst, err := g.needs(v, true, next); {
 		case err != nil:
 			return g.explain(v, err, elsewhere)
+		case askFirst != "":
+			return answer{problem: freshRequired, next: next}
 		}
 		if a.typed = v.kept(here.path); a.typed == nil || a.typed.id != id {
 			a.typed = &typedFactor{id: id}
@@ -249,7 +250,8 @@ func (g *Group) removePage(v *visit, rt securityRoute, a answer) answer {
 		}
 		return g.securityOverview(v, g.security[g.paths.Security], a)
 	}
-	if err := g.needs(v, view, view.Factors[0].Weak.IsZero(), rt.path+query("id", id)); err != nil {
+	var err error
+	if view.AskFirst, err = g.needs(v, view.Factors[0].Weak.IsZero(), rt.path+query("id", id)); err != nil {
 		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageRemove, "", view)
@@ -260,7 +262,8 @@ func (g *Group) recoveryPage(v *visit, rt securityRoute, a answer) answer {
 	if !ok {
 		return failed
 	}
-	if err := g.needs(v, view, true, rt.path); err != nil {
+	var err error
+	if view.AskFirst, err = g.needs(v, true, rt.path); err != nil {
 		return g.explain(v, err, elsewhere)
 	}
 	return g.securityPage(a, pageRecoveryCodes, "", view)
@@ -275,11 +278,11 @@ func (g *Group) devicesPage(v *visit, rt securityRoute, a answer) answer {
 	if err != nil {
 		return g.explain(v, err, elsewhere)
 	}
-	view := &securityView{Page: rt.path, Devices: devices, Trusted: trusted}
-	if err := g.needs(v, view, true, g.paths.Security+"/devices/forget"); err != nil {
+	askFirst, err := g.needs(v, true, g.paths.Security+"/devices/forget")
+	if err != nil {
 		return g.explain(v, err, elsewhere)
 	}
-	return g.securityPage(a, pageDevices, "", view)
+	return g.securityPage(a, pageDevices, "", &securityView{Page: rt.path, AskFirst: askFirst, Devices: devices, Trusted: trusted})
 }
 
 func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {
@@ -289,7 +292,7 @@ func (g *Group) sessionsPage(v *visit, rt securityRoute, a answer) answer {
 	}
 	view := &securityView{Page: rt.path, Logins: logins, Others: len(logins) > 1}
 	if view.Others {
-		if err := g.needs(v, view, true, g.paths.Security+"/sessions/end"); err != nil {
+		if view.AskFirst, err = g.needs(v, true, g.paths.Security+"/sessions/end"); err != nil {
 			return g.explain(v, err, elsewhere)
 		}
 	}

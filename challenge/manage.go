@@ -297,10 +297,11 @@ func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenti
 func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
-	if err == nil {
-		err = l.mayChange(ctx, login, &sub, methods, false)
-	}
 	if err != nil {
+		return Outcome{}, err
+	}
+	strong := len(l.changeNeeds(login, sub.account, methods, true)) == 0 // who may take nothing away adds nothing that may
+	if err := l.mayChange(ctx, login, &sub, methods, false); err != nil {
 		return Outcome{}, err
 	}
 	v, err := l.waiting(login, &sub)
@@ -337,8 +338,7 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 		}
 	}
 	now := l.now()
-	strong := len(l.changeNeeds(login, sub.account, methods, true)) == 0
-	if !strong { // who may take nothing away adds nothing that may
+	if !strong {
 		confirm.weak = now.Add(weakFor)
 	}
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -444,6 +445,37 @@ func TestI14WhoHasLostThePhoneGetsANewOneByARecoveryCode(t *testing.T) {
 	}
 	if out, err = o.logins.RenewRecoveryCodes(ctx, challenge.Client{}, o.open(out.Token)); err != nil || len(out.RecoveryCodes) != 10 {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestI14WhatMayBeAddedAsStrongIsSettledWhenItMayBeAdded(t *testing.T) {
+	for early := range 60 { // microseconds before the second factor of the login is five minutes old
+		var read atomic.Int64
+		o := owned(t, func(c *challenge.Config) {
+			still := c.Clock
+			c.Clock = func() time.Time { return still().Add(time.Duration(read.Add(1)) * time.Microsecond) } // as clocks do
+		})
+		token := o.byTablet()
+		login, _ := o.open(token).Login()
+		s, err := o.begin(token, challenge.EnrolInput{Method: "totp", Name: "new"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends := login.Fresh.Add(challenge.ConfirmedWithin)
+		code := totpOf(s, ends.Add(-time.Millisecond).Unix()/30)
+		now := o.Clock.Now().Add(time.Duration(read.Load()) * time.Microsecond)
+		o.Clock.Advance(ends.Sub(now) - time.Duration(early)*time.Microsecond)
+		switch _, err := o.confirm(token, code); {
+		case errors.Is(err, challenge.ErrNotFresh):
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		for _, f := range o.security().Factors {
+			if !f.Weak.IsZero() {
+				t.Fatalf("%d µs before the end: %s is weak until %v", early, f.Name, f.Weak)
+			}
+		}
 	}
 }
 

@@ -259,7 +259,7 @@ type CodeInput struct {
 	Method  string // empty: the prompted one, or recovery for an answer shaped like a recovery code
 	Code    string
 	// Strong, in a step-up, refuses without using it up what would not be enough to take an authenticator away: a recovery
-	// code, and what was added with one a moment ago (I-14).
+	// code, and a method that has nothing but what one has added a moment ago (I-14).
 	Strong bool
 }
 

@@ -448,6 +448,48 @@ func TestI14WhoHasLostThePhoneGetsANewOneByARecoveryCode(t *testing.T) {
 	}
 }
 
+func TestI14WhateverARecoveryCodeAddsIsToldByMail(t *testing.T) {
+	o := owned(t)
+	o.logins.WaitForNotices()
+	told := len(o.mails.Messages())
+	added := func() (n int) {
+		o.logins.WaitForNotices()
+		for _, m := range o.mails.Messages()[told:] {
+			if strings.Contains(m.Body, "toegevoegd") {
+				n++
+			}
+		}
+		return n
+	}
+	// The owner's new phone, and on the same day somebody else's: who was told of one could not know of the other.
+	for n := range 2 {
+		o.adds(challenge.EnrolInput{Method: "totp"}, func(secret string) string { return o.codeOf(secret, 0) })
+		if added() != n+1 {
+			t.Fatalf("I-14: %d mails about %d authenticators", added(), n+1)
+		}
+		o.codes = o.codes[1:]
+	}
+	// What takes nothing away for a day is worth a mail each; of the others, one a day (I-15).
+	for range 2 {
+		token := o.byTablet()
+		s, err := o.begin(token, challenge.EnrolInput{Method: "totp"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.confirm(token, o.codeOf(s, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if added() != 3 {
+			t.Errorf("%d mails", added())
+		}
+	}
+	for _, e := range o.Audit.Events() {
+		if e.Name == audit.NoticeSent && strings.HasPrefix(e.Reason, "factor added ") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 func TestI14WhatMayBeAddedAsStrongIsSettledWhenItMayBeAdded(t *testing.T) {
 	for early := range 60 { // microseconds before the second factor of the login is five minutes old
 		var read atomic.Int64

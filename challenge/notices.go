@@ -12,23 +12,24 @@ import (
 type notice struct {
 	kind          string
 	subject, body texts.Key
-	each          bool // of another method is another kind: one change must not hide the next
+	each          bool   // of another method is another kind: one change must not hide the next
+	about         string // an authenticator that has a mail of its own, whatever else was told that day; empty: none
 }
 
 var (
-	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true}
-	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, true}
-	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true}
-	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, false}
-	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, false}
-	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, false}
+	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true, ""}
+	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, true, ""}
+	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true, ""}
+	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, false, ""}
+	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, false, ""}
+	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, false, ""}
 )
 
 // maxNotices bounds the mails under way at once in one process; what comes beyond is not sent, and the audit says so.
 const maxNotices = 64
 
-// notify sends a notice after the answer, at most one of a kind for each account and day (I-15). What becomes of it never
-// changes a decision.
+// notify sends a notice after the answer, at most one of a kind for each account and day (I-15), and one about each thing that
+// the owner has a day to undo. What becomes of it never changes a decision.
 func (l *Logins) notify(c Client, a Account, n notice, method string) {
 	l.notifyOf(c, a, n, l.texts.Method(l.texts.Match(a.Language, c.Language), method))
 }
@@ -46,6 +47,9 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 	kind := n.kind
 	if n.each {
 		kind += " " + method
+	}
+	if n.about != "" {
+		kind += " " + n.about
 	}
 	l.noticesDone.Add(1)
 	at := l.now()

@@ -674,3 +674,53 @@ func TestAPolicyInTrialSaysWhomAPasskeyAloneWouldNotLetIn(t *testing.T) {
 		factors = []string{"totp", "passkey"}
 	}
 }
+
+func TestI14APasskeyAloneThatARecoveryCodeHasAddedTakesNothingAwayForADay(t *testing.T) {
+	h, _ := alone(t, func(c *challenge.Config) { c.Factors = append(c.Factors, &challenge.Recovery{}) })
+	codes, err := h.logins.MakeRecoveryCodes(t.Context(), challenge.Client{}, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.SetVerdict("1", challenge.Verdict{Factors: []string{"passkey", "recovery"}})
+	out, err := h.logins.Verify(t.Context(), challenge.Client{}, h.password("alice"), challenge.CodeInput{Method: "recovery", Code: codes[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Clock.Advance(time.Second)
+	if out, err = h.logins.ConfirmPassword(t.Context(), challenge.Client{}, h.open(out.Token), "", []byte(password)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := h.logins.BeginEnrolment(t.Context(), challenge.Client{}, h.open(out.Token), challenge.EnrolInput{Method: "passkey", Name: "new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := newSoftKey(t)
+	if _, err = h.logins.ConfirmEnrolment(t.Context(), challenge.Client{}, h.open(out.Token), added.create(t, n.Enrolment.Options, site, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	sec, err := h.logins.Security(t.Context(), challenge.Client{}, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := sec.Factors[slices.IndexFunc(sec.Factors, func(f challenge.EnrolledFactor) bool { return f.Factor == "passkey" && f.Name == "" })].ID
+	removes := func() error {
+		t.Helper()
+		out, err := h.alone(added.get(t, h.asked(), site, nil, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Clock.Advance(time.Second)
+		if out, err = h.logins.ConfirmPassword(t.Context(), challenge.Client{}, h.open(out.Token), "", []byte(password)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.logins.RemoveFactor(t.Context(), challenge.Client{}, h.open(out.Token), old)
+		return err
+	}
+	if err := removes(); !errors.Is(err, challenge.ErrNotFresh) {
+		t.Errorf("I-14: %v", err)
+	}
+	h.Clock.Advance(24 * time.Hour)
+	if err := removes(); err != nil {
+		t.Errorf("a day later: %v", err)
+	}
+}

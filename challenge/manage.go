@@ -57,7 +57,7 @@ func (l *Logins) changeNeeds(login *Login, a Account, methods []string, removing
 	}
 	// Who came in by a recovery code, or has no second factor, is asked for the password again: the one of the login does
 	// not count (I-14). Removing asks for a stronger factor in any case. Another first factor can only be repeated by a login.
-	strong := recent(func(m Method) bool { return m.Name != recoveryName && login.Showed(m) })
+	strong := recent(func(m Method) bool { return m.takesAway() && login.Showed(m) })
 	if !l.bothAgain(login, a) && !slices.ContainsFunc(login.Methods, func(m Method) bool {
 		return l.factor(m.Name) == nil && m.Name != methodTrusted && now.Sub(m.At) < ConfirmedWithin && (strong || removing || m.Name != methodPassword || m.At.After(login.Created))
 	}) {

@@ -162,6 +162,9 @@ type Method struct {
 	weak bool // by an authenticator that a recovery code had added less than a day before (I-14)
 }
 
+// takesAway reports whether a second factor that was shown may take others away (I-14).
+func (m Method) takesAway() bool { return m.Name != recoveryName && !m.weak }
+
 // Login is somebody: both factors were right, or a policy said that the first was enough.
 type Login struct {
 	ID           string // public id of the login

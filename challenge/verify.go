@@ -352,7 +352,7 @@ func (l *Logins) Verify(ctx context.Context, c Client, s *Session, in CodeInput)
 	}
 	out.Notice = try.notice
 	out.RecoveryCodes = codes
-	if in.Trust && l.trustFor > 0 && s.slot == Cookie && try.method != recoveryName && !try.weak {
+	if in.Trust && l.trustFor > 0 && s.slot == Cookie && out.Session.login.last().takesAway() {
 		if err := l.trustDevice(ctx, c, &out.Session.login, try.method, &out); err != nil {
 			out.Trusted = "" // the login stands; the next one asks for the code
 		}
@@ -419,7 +419,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		p.login.epoch = p.bind.epoch
 	}
 	p.bind.login, p.bind.shown, p.bind.weak = liveLogin{id: id, end: p.login.Expires}, p.compared, p.login.last().weak
-	p.bind.strong = p.compared && p.login.last().Name != recoveryName && !p.bind.weak
+	p.bind.strong = p.compared && p.login.last().takesAway()
 	device := ""
 	if p.slot == Cookie {
 		// Only a token that the account knows already is kept: one that was planted is not adopted.

@@ -27,8 +27,11 @@ const (
 
 // ChangeNeeds says what a login has to show again before its factors may be changed; nothing when it may go on. removing
 // stands for everything but adding: a recovery code may add an authenticator and never take one away (I-14), nor make new
-// codes, choose, rename, forget known devices or end other logins. What it has added may not for 24 hours. ErrNotAllowed when nothing that could
-// be shown would be enough.
+// codes, choose, rename, forget known devices or end other logins. What it has added may not for 24 hours, but to take away
+// what was added so itself.
+//
+// ErrNotAllowed when the account has second factors of which none may be used now, and before adding in a grace without an
+// address to prove. That what is needed can be shown, [Logins.StepUpMethods] says.
 func (l *Logins) ChangeNeeds(ctx context.Context, c Client, s *Session, removing bool) ([]string, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)

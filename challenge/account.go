@@ -162,7 +162,7 @@ func decodeAccount(raw []byte) (account, error) {
 		rec.ending = append(rec.ending, d.string())
 	}
 	rec.grace = int(d.uint() & 0xffffff)
-	if d.bad || d.s != "" {
+	if !d.whole() {
 		return account{}, unavailable("account", errRecord)
 	}
 	return rec, nil

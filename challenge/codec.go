@@ -39,20 +39,27 @@ func (e *encoder) time(t time.Time) {
 	}
 }
 
-// decoder reads from a string, so that the strings it gives share one allocation. After the first error every read gives
-// zero values and bad stays true.
+// decoder reads from a string, so that the strings it gives share one allocation. It goes on by a number: cutting off what
+// was read would store a pointer at each step, of which the garbage collector wants to know while it works. After the first
+// error every read gives zero values and bad stays true.
 type decoder struct {
 	s   string
+	at  int // how much of it was read
 	bad bool
 }
 
+func (d *decoder) rest() int { return len(d.s) - d.at }
+
+// whole reports whether everything was read, and nothing else.
+func (d *decoder) whole() bool { return !d.bad && d.rest() == 0 }
+
 func (d *decoder) take(n uint64) string {
-	if d.bad || n > uint64(len(d.s)) {
-		d.bad, d.s = true, ""
+	if d.bad || n > uint64(d.rest()) {
+		d.bad, d.at = true, len(d.s)
 		return ""
 	}
-	v := d.s[:n]
-	d.s = d.s[n:]
+	v := d.s[d.at : d.at+int(n)]
+	d.at += int(n)
 	return v
 }
 
@@ -72,10 +79,9 @@ func (d *decoder) bool() bool {
 }
 
 func (d *decoder) uint() uint64 {
-	if len(d.s) > 0 && d.s[0] < 0x80 { // nearly all are lengths in one byte
-		v := d.s[0]
-		d.s = d.s[1:]
-		return uint64(v)
+	if d.rest() > 0 && d.s[d.at] < 0x80 { // nearly all are lengths in one byte
+		d.at++
+		return uint64(d.s[d.at-1])
 	}
 	var v uint64
 	for shift := uint(0); shift < 64; shift += 7 {
@@ -95,7 +101,7 @@ func (d *decoder) uint() uint64 {
 // count reads a number of elements, each of which takes at least one byte.
 func (d *decoder) count() int {
 	n := d.uint()
-	if n > uint64(len(d.s)) {
+	if n > uint64(d.rest()) {
 		d.bad = true
 		return 0
 	}

@@ -64,7 +64,7 @@ func decodeEnrolments(raw []byte) (enrolments, error) {
 		e.list = append(e.list, enrolled{id: d.string(), factor: d.string(), name: d.string(), created: d.time(), waits: d.time(), weak: d.time(), sealed: d.bytes()})
 	}
 	e.preferred = d.string()
-	if d.bad || d.s != "" {
+	if !d.whole() {
 		return enrolments{}, unavailable("enrolments", errRecord)
 	}
 	return e, nil

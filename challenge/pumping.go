@@ -112,7 +112,7 @@ func decodePumping(raw []byte) (p pumping, err error) {
 	for range d.count() {
 		p.rows = append(p.rows, pumpingCount{d.time(), int(d.uint() & 0xffffff), int(d.uint() & 0xffffff)})
 	}
-	if d.bad || d.s != "" {
+	if !d.whole() {
 		return pumping{}, unavailable("pumping", errRecord)
 	}
 	return p, nil

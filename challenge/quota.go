@@ -37,7 +37,7 @@ func (l *Logins) takeQuota(ctx context.Context, q quota) (n int, until time.Time
 				d.bad = true
 			}
 			w.opened, w.n = d.time(), int(d.uint()&0xffffff)
-			if d.bad || d.s != "" {
+			if !d.whole() {
 				return nil, end, unavailable("quota", errRecord)
 			}
 		}

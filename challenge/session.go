@@ -492,8 +492,8 @@ func (s *Session) decode(raw []byte) error {
 		*s = Session{}
 		return unavailable("session", errRecord)
 	}
-	if len(d.s) > 0 {
-		s.data = raw[len(raw)-len(d.s):]
+	if d.rest() > 0 {
+		s.data = raw[d.at:]
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func decodeTrust(b []byte) (t trust, err error) {
 		d.bad = true
 	}
 	t = trust{mac: d.bytes(), epoch: d.id(), method: d.string(), shown: d.time(), used: d.time(), end: d.time()}
-	if d.bad || d.s != "" {
+	if !d.whole() {
 		return trust{}, unavailable("trusted device", errRecord)
 	}
 	return t, nil

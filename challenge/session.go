@@ -171,7 +171,6 @@ type Login struct {
 	UserID       string
 	Username     string
 	Methods      []Method
-	SecondFactor bool      // a second factor was shown
 	Fresh        time.Time // when a second factor was last shown; for an account without one, when the password was asked again
 	Created      time.Time
 	Seen         time.Time // at most a minute old for a live login
@@ -179,6 +178,7 @@ type Login struct {
 	Addr         netip.Addr
 	UserAgent    string
 	Language     string // the account's own, if it has one
+	SecondFactor bool   // a second factor was shown
 	Grace        bool   // without the second factor that the policy asks for: enrol one; see [Grace]
 	Service      bool   // a service account: for this one request, or with an access token
 	Access       bool   // a short-lived access token: never fresh, and no factor can be changed with it; see [Logins.Exchange]

@@ -47,7 +47,7 @@ func TestRedisOnMiniredisKeepsTheRulesOfStores(t *testing.T) {
 			m.SetTime(c.Now())
 			a, b := with(t, m.Addr(), ""), with(t, m.Addr(), "")
 			a.Clock, b.Clock = c.Now, c.Now
-			a.Timeout, b.Timeout = time.Minute, time.Minute
+			a.Timeout, b.Timeout = patience, patience
 			storetest.Run(t, storetest.Harness{
 				Open: func(testing.TB) challenge.Store { return a },
 				Peer: func(testing.TB, challenge.Store) challenge.Store { return b },

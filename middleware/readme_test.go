@@ -31,8 +31,8 @@ func TestTheREADMEsProgramLogsSomebodyInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	address := l.Addr().String()
-	_ = l.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(file, []byte("package main\n"+strings.ReplaceAll(program, "127.0.0.1:8080", address)), 0o600); err != nil {
@@ -57,6 +57,7 @@ func TestTheREADMEsProgramLogsSomebodyInAndOut(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 
+	_ = l.Close() // only now, so that meanwhile nobody else is given the port
 	cmd = exec.CommandContext(t.Context(), binary)
 	outbox, err := cmd.StderrPipe()
 	if err != nil {
@@ -66,13 +67,15 @@ func TestTheREADMEsProgramLogsSomebodyInAndOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	for range 100 {
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // another process starts
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = c.Close()
 			break
 		}
-		time.Sleep(50 * time.Millisecond) // another process starts
+		if time.Since(begun) > 2*time.Minute {
+			t.Fatalf("it does not listen: %v", err)
+		}
 	}
 
 	jar, err := cookiejar.New(nil)

@@ -116,7 +116,7 @@ func everyAnswer(t *testing.T, of build) {
 		d.Store = store
 	}, "-addr", "localhost:0", "-login-rate", "100000")
 	store.stopped.Store(true)
-	again.doc, down.doc = s.doc, s.doc
+	again.doc, down.doc, down.fails = s.doc, s.doc, true
 	for _, operation := range s.doc.Operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		body := bodies[path]

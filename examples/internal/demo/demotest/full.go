@@ -29,6 +29,7 @@ func diskFull(t *testing.T, of build) {
 		t.Fatal(err)
 	}
 	s := start(t, of, func(d *demo.Demo) { d.Store = store }, "-key", filepath.Join(dir, "key"), "-login-rate", "1000")
+	s.fails = true
 	p := s.program()
 	login := func(name string) (answer, reply) {
 		t.Helper()

@@ -186,7 +186,7 @@ type Login struct {
 	id      recordID
 	epoch   epoch
 	device  deviceID
-	tries   int        // wrong answers since the last right one; see maxTries
+	tries   uint8      // wrong answers since the last right one; see maxTries
 	channel string     // of the first factor: it counts for no step-up either (I-06)
 	prompt  *Prompt    // of a step-up; nil without one
 	enrol   *enrolling // an authenticator that is being enrolled; nil without one
@@ -401,7 +401,7 @@ func (s *Session) encode() []byte {
 		encodeAddr(&e, l.Addr)
 		e.string(l.UserAgent)
 		e.string(l.channel)
-		e.uint(uint64(max(l.tries, 0)))
+		e.byte(l.tries)
 		e.string(l.Language)
 		e.bool(l.Grace)
 		e.bool(l.Access)
@@ -473,7 +473,7 @@ func (s *Session) decode(raw []byte) error {
 		l.Addr = decodeAddr(&d)
 		l.UserAgent = d.string()
 		l.channel = d.string()
-		l.tries = int(d.uint() & 0xffff)
+		l.tries = d.byte()
 		l.Language = d.string()
 		l.Grace = d.bool()
 		l.Access = d.bool()

@@ -215,6 +215,17 @@ func (l *Login) MethodNames() []string {
 	return names
 }
 
+// SealFor encrypts what is kept for a login's account outside of its records, such as an address that was typed and not used
+// yet; [Logins.OpenFor] reads it, of the same account only.
+func (l *Logins) SealFor(login *Login, data []byte) ([]byte, error) {
+	return l.keys.Seal(data, "kept", login.UserID)
+}
+
+// OpenFor reads what [Logins.SealFor] made, with any key that is still read.
+func (l *Logins) OpenFor(login *Login, sealed []byte) ([]byte, error) {
+	return l.keys.Open(sealed, "kept", login.UserID)
+}
+
 // last is the method that was shown last.
 func (l *Login) last() Method { return l.Methods[len(l.Methods)-1] }
 

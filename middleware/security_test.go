@@ -380,6 +380,10 @@ func TestWhatWasTypedIsThereAgainAfterTheStepUpPage(t *testing.T) {
 	b.get(security + "/phone")
 	late()
 	b.want(b.post(security+"/phone", "destination", "+31 6 9999", "name", "desk phone"), 303, "/login/fresh?next="+queryOf(security+"/phone"))
+	if session, err := w.logins.Open(t.Context(), challenge.Cookie, b.cookies[sessionCookie]); err != nil || len(session.Data()) == 0 ||
+		strings.Contains(string(session.Data()), "9999") || strings.Contains(string(session.Data()), "desk") {
+		t.Errorf("it stands in the store: %q, %v", session.Data(), err)
+	}
 	b.get(security + "/phone") // which has no form yet
 	b.get(security + "/email") // and somebody else's form does not get it
 	confirmed(security + "/phone")
@@ -425,6 +429,62 @@ func TestAChangeThatALoginMayNotMakeIsNotOfferedAndSaysWhyNot(t *testing.T) {
 	a.want(a.get(security), 200, "")
 	a.want(a.post(security+"/recovery-codes"), 403, "")
 	a.says("That is not possible with this login.")
+}
+
+func TestI11EndingOtherLoginsAsksForWhatRemovingAFactorAsksFor(t *testing.T) {
+	w := home(t)
+	other := w.browser().login()
+	w.Clock.Advance(time.Minute)
+	b := w.browser().login()
+	b.get(security + "/sessions")
+	b.says(`action="/account/security/sessions/end-others"`, "Log out there")
+	b.Clock.Advance(5 * time.Minute)
+	here := "/login/fresh?next=" + queryOf(security+"/sessions/end")
+	b.want(b.get(security+"/sessions"), 200, "")
+	b.says("Before you change anything", here[:len("/login/fresh?next=")], "Log out", `action="/account/security/sessions/end-all"`)
+	b.silent(`action="/account/security/sessions/end-others"`, "Log out there")
+	b.want(b.post(security+"/sessions/end-others"), 303, "/login/fresh?next="+queryOf(security+"/sessions/end-others"))
+	b.get(security + "/sessions")
+	b.get(here)
+	b.post("/login/fresh", "password", password, "next", security+"/sessions/end")
+	b.get(b.at)
+	b.want(b.post("/login/fresh", "code", b.code(), "next", security+"/sessions/end"), 303, security+"/sessions/end")
+	b.want(b.get(b.at), 200, "")
+	b.says(`action="/account/security/sessions/end-others"`)
+	b.want(b.post(security+"/sessions/end-others"), 303, security+"/sessions")
+	other.want(other.get("/account"), 303, "/login?next=%2Faccount")
+}
+
+func TestI14WhatARecoveryCodeHasAddedIsRemovedByOne(t *testing.T) {
+	w := home(t)
+	codes := w.browser().withCodes()
+	in := func(code string) *browserClient {
+		b := w.browser().byRecovery(code)
+		b.Clock.Advance(time.Second)
+		b.get("/login/fresh?next=" + queryOf(security+"/phone"))
+		b.want(b.post("/login/fresh", "password", password, "next", security+"/phone"), 303, security+"/phone")
+		return b
+	}
+	thief := in(codes[0])
+	thief.get(security + "/phone")
+	thief.want(thief.post(security+"/phone", "destination", "+31612345678", "name", "thiefs phone"), 303, security+"/enrol")
+	thief.get(security + "/enrol")
+	thief.want(thief.post(security+"/enrol", "code", string(w.Outbox.Code("+31612345678"))), 303, security)
+
+	b := w.browser().byRecovery(codes[1])
+	b.Clock.Advance(time.Second)
+	b.get(security + "/phone")
+	remove := security + "/remove?id=" + b.idOf("thiefs phone")
+	b.want(b.get(remove), 200, "")
+	b.says("Before you change anything")
+	b.get("/login/fresh?next=" + queryOf(remove))
+	b.silent("A recovery code is not enough")
+	b.want(b.post("/login/fresh", "password", password, "next", remove), 303, remove)
+	b.want(b.get(remove), 200, "")
+	b.want(b.post(security+"/remove", "id", remove[len(security+"/remove?id="):]), 303, security+"/phone")
+	b.get(b.at)
+	b.silent("thiefs")
+	thief.want(thief.get("/account"), 303, "/login?next=%2Faccount")
 }
 
 func TestTheLastSecondFactorStays(t *testing.T) {

@@ -36,16 +36,23 @@ func typedIn(rt securityRoute, form url.Values) *typedFactor {
 }
 
 // typedKey is where the session keeps, among the app's values, what was typed into a form that was late: the step-up page
-// comes first, and then the form again. Neither a code nor a password is ever in it.
+// comes first, and then the form again. It is encrypted, as addresses and numbers are elsewhere; neither a code nor a password is
+// ever in it.
 const typedKey = "sallyport.typed"
+
+const maxTyped = 1024 // bytes
 
 // keep puts it into the session for the next look at the page of path.
 func (v *visit) keep(path string, t typedFactor) {
-	if t.name == "" && t.destination == "" {
+	if t.name == "" && t.destination == "" || len(t.id)+len(t.name)+len(t.destination) > maxTyped {
 		return
 	}
 	kept := url.Values{"path": {path}, "id": {t.id}, "name": {t.name}, "destination": {t.destination}}
-	v.core.manager.Put(v, typedKey, kept.Encode())
+	sealed, err := v.core.logins.SealFor(v.login, []byte(kept.Encode()))
+	if err != nil { // then it is typed again
+		return
+	}
+	v.core.manager.Put(v, typedKey, sealed)
 	v.committed = false // what the app has put there before was written before the machine was asked
 }
 
@@ -54,7 +61,12 @@ func (v *visit) kept(path string) *typedFactor {
 	if _, err := v.load(); err != nil { // which open has found out already
 		return nil
 	}
-	kept, err := url.ParseQuery(v.core.manager.GetString(v, typedKey))
+	sealed := v.core.manager.GetBytes(v, typedKey)
+	if sealed == nil {
+		return nil
+	}
+	plain, _ := v.core.logins.OpenFor(v.login, sealed) // what cannot be read is nothing
+	kept, err := url.ParseQuery(string(plain))
 	if err != nil || kept.Get("path") != path {
 		return nil
 	}

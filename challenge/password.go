@@ -359,24 +359,3 @@ func (l *Logins) CheckPassword(ctx context.Context, c Client, accountID string, 
 	}
 	return l.Record(ctx, event(audit.PasswordAgain, audit.Success, c, f.account, "password", ""))
 }
-
-// KnownDevice reports whether the client's device cookie belongs to a known device of the named account. Errors deny.
-func (l *Logins) KnownDevice(ctx context.Context, name string, c Client) bool {
-	if len(c.Device) != tokenLength {
-		return false
-	}
-	canonical, err := l.canonical(name)
-	if err != nil {
-		return false
-	}
-	a, err := l.find(ctx, canonical)
-	if err != nil || a.ID == "" {
-		return false
-	}
-	raw, err := l.accounts.Load(ctx, accountKey(a.ID))
-	if err != nil || raw == nil {
-		return false
-	}
-	rec, err := decodeAccount(raw)
-	return err == nil && rec.known(deviceOf(a.ID, c.Device), l.now()) >= 0
-}

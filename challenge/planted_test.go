@@ -29,7 +29,7 @@ func TestI11APlantedDeviceTokenIsNotAdopted(t *testing.T) {
 	if own == planted || own == "" {
 		t.Fatal("somebody else's token became a device of the account")
 	}
-	if h.logins.KnownDevice(ctx, "alice", challenge.Client{Device: planted}) || !h.logins.KnownDevice(ctx, "alice", challenge.Client{Device: own}) {
+	if h.logins.KnownDevice(ctx, "alice", challenge.Client{Device: planted}) != "" || h.logins.KnownDevice(ctx, "alice", challenge.Client{Device: own}) != "1" {
 		t.Error("the wrong one is known")
 	}
 	if again := login(challenge.Client{Device: own}).Device; again != own {

@@ -7,7 +7,7 @@ type Client struct {
 	Addr      netip.Addr // already resolved through configured proxies, IPv4-mapped unmapped, without a zone
 	UserAgent string
 	Language  string // what the person asked for, as in Accept-Language
-	Device    string // value of the known-device cookie; a secret, though it opens nothing by itself
+	Device    string // the known-device token, see [Logins.DeviceToken]; a secret, though it opens nothing by itself
 	Trusted   string // value of the trusted-device cookie; a secret
 	RequestID string
 

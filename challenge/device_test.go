@@ -30,3 +30,33 @@ func TestI10WhetherADeviceIsKnownCostsTheSameForEveryName(t *testing.T) {
 		}
 	}
 }
+
+func TestI23AMadeUpDeviceCookieIsToldWithoutAskingTheStore(t *testing.T) {
+	h := build(t)
+	token := strings.Repeat("D", 43)
+	cookie := h.logins.DeviceCookie(token)
+	if got := h.logins.DeviceToken(cookie); got != token {
+		t.Errorf("ours is %q", got)
+	}
+	other := strings.Repeat("E", 43)
+	for name, c := range map[string]string{
+		"nothing": "", "a token alone": token, "of another token": other + cookie[43:], "one letter off": cookie[:len(cookie)-2] + "AA",
+		"cut off": cookie[:len(cookie)-1], "too long": cookie + "A", "without end": cookie + strings.Repeat("A", 1<<16), "not base64": token + "!" + cookie[44:],
+	} {
+		if got := h.logins.DeviceToken(c); got != "" {
+			t.Errorf("I-23: %s: %q", name, got)
+		}
+	}
+}
+
+func TestADeviceCookieIsReadWhileItsKeyIs(t *testing.T) {
+	h := build(t).rekeyed(1)
+	token := strings.Repeat("D", 43)
+	old := h.logins.DeviceCookie(token)
+	if h = h.rekeyed(2, 1); h.logins.DeviceToken(old) != token || h.logins.DeviceCookie(token) == old {
+		t.Error("a cookie of the key before is no cookie, or is written again by it")
+	}
+	if h = h.rekeyed(2); h.logins.DeviceToken(old) != "" {
+		t.Error("a cookie of a key that is gone is taken")
+	}
+}

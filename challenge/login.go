@@ -142,7 +142,7 @@ func (l *Logins) deleteSession(ctx context.Context, key string) error {
 type Outcome struct {
 	Session       *Session // as it is now: a pending login or a login
 	Token         string   // non-empty: the client's new token; the old one is dead
-	Device        string   // non-empty: to be kept in the known-device cookie for 180 days
+	Device        string   // non-empty: to be kept for 180 days, as [Logins.DeviceCookie] writes it
 	Trusted       string   // non-empty: to be kept in the trusted-device cookie until TrustedUntil
 	TrustedUntil  time.Time
 	Next          string   // of a login just made: where the person wanted to go, not yet checked

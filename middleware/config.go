@@ -294,7 +294,7 @@ func (w *core) client(r *http.Request) challenge.Client {
 		Addr:      addr,
 		UserAgent: r.UserAgent(),
 		Language:  r.Header.Get("Accept-Language"),
-		Device:    device,
+		Device:    w.logins.DeviceToken(device),
 		Trusted:   trusted,
 		RequestID: requestID(r.Context()),
 	}

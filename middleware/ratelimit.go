@@ -193,7 +193,7 @@ func (w *core) spend(r *http.Request, key Key) (ok bool, wait time.Duration) {
 	var buf [96]byte
 	s := Subject{Request: r, Client: w.addr.resolve(r), core: w}
 	if device, n := cookieValue(r, w.cookies.device); n == 1 && s.Account() != "" &&
-		w.logins.KnownDevice(r.Context(), s.Account(), challenge.Client{Addr: s.Client, Device: device}) != "" {
+		w.logins.KnownDevice(r.Context(), s.Account(), challenge.Client{Addr: s.Client, Device: w.logins.DeviceToken(device)}) != "" {
 		return w.login.take(r.Context(), append(append(buf[:0], 'd'), device...))
 	}
 	return w.login.take(r.Context(), key(append(buf[:0], 'k'), &s))

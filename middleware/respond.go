@@ -220,7 +220,7 @@ func (v *visit) deliver(a answer) {
 	}
 	core.manager.WriteSessionCookie(v, v.out, a.outcome.Token, a.outcome.Session.Expires())
 	if a.outcome.Device != "" {
-		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.device, Value: a.outcome.Device, Path: "/", HttpOnly: true,
+		http.SetCookie(v.out, &http.Cookie{Name: core.cookies.device, Value: core.logins.DeviceCookie(a.outcome.Device), Path: "/", HttpOnly: true,
 			Secure: core.site.Secure, SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieLife / time.Second)})
 	}
 	if a.outcome.Trusted != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"path"
@@ -110,6 +111,7 @@ type core struct {
 	maxForm  int64
 	pages    *pages
 	security map[string]securityRoute // by path
+	ours     map[string]route         // our routes by path: pages, and those for programs
 
 	script      []byte // for passkeys; nil without them
 	scriptTag   string // its ETag
@@ -237,6 +239,8 @@ func New(logins *challenge.Logins, c Config) (*Web, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	w.ours = w.pageRoutes()
+	maps.Copy(w.ours, w.apiRoutes())
 	w.manager = newManager(w)
 	w.dataKey = dataKey(w.manager)
 	w.browser = Group{core: w, respond: newBrowser(w), guards: slots{cookie: true}, slot: challenge.Cookie}

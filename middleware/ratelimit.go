@@ -1,9 +1,11 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,9 +28,21 @@ type Subject struct {
 	Request *http.Request
 	Client  netip.Addr // resolved through the trusted proxies; invalid where the socket has none
 	core    *core
+	payer   payer
 	account string
 	read    bool
 }
+
+// payer says by what a request names the account that it is for.
+type payer uint8
+
+const (
+	paysNobody  payer = iota // by nothing
+	paysBody                 // by the name in its body
+	paysBasic                // by HTTP Basic
+	paysSession              // by its session: a pending login or a login
+	paysEither               // an app's own route: by its body or by HTTP Basic
+)
 
 // ByClient counts by address; an IPv6 client by its /64, since it has all of that (I-22).
 func ByClient(dst []byte, s *Subject) []byte { return limitKey(s.Client).AppendTo(dst) }
@@ -40,29 +54,56 @@ func ByClient(dst []byte, s *Subject) []byte { return limitKey(s.Client).AppendT
 // limit of [Group.RateLimitRequests] for each of them stands inside a guard and takes a [Key] that asks [Authenticated].
 func ByAccount(dst []byte, s *Subject) []byte { return append(dst, s.Account()...) }
 
-// Account is the name that the request wants to log in by, in canonical form, or empty. It is read from a body of at most
-// 16 KiB, which the handler finds whole, or from HTTP Basic.
+// Account is the name that the request wants to log in by, in canonical form, or empty. It is the one that is going to be
+// used: at our login routes that of the body, where that is what they read, and of HTTP Basic where that is verified. At a
+// route of the app's own it is either; a request that shows two different ones there names nobody. A body is read up to
+// 16 KiB, if it is a form or JSON, and the handler finds it whole.
 func (s *Subject) Account() string {
-	if s.read {
-		return s.account
-	}
-	s.read = true
-	r, name := s.Request, ""
-	if shown := fromHeader(r); shown.kind == basicCredential {
-		name = shown.name
-	} else if body, err := readBody(r, maxBody); err == nil {
-		var f fields
-		if isContentType(r, "application/json") {
-			f, _ = parseJSON(body, loginRoute.reads)
-		} else {
-			f, _ = parseForm(string(body), loginRoute.reads)
-		}
-		name = f["username"]
-	}
-	if name != "" {
-		s.account, _ = s.core.logins.CanonicalName(name)
+	if !s.read {
+		s.read = true
+		s.account = s.named()
 	}
 	return s.account
+}
+
+func (s *Subject) named() string {
+	canonical := func(name string) string {
+		if name != "" {
+			name, _ = s.core.logins.CanonicalName(name)
+		}
+		return name
+	}
+	var basic, body string
+	if s.payer == paysBasic || s.payer == paysEither {
+		basic = canonical(fromHeader(s.Request).name)
+	}
+	if s.payer == paysBody || s.payer == paysEither {
+		body = canonical(bodyName(s.Request))
+	}
+	if basic != "" && body != "" && basic != body {
+		return ""
+	}
+	return cmp.Or(basic, body)
+}
+
+// bodyName is the name in the body of a login, if there is one.
+func bodyName(r *http.Request) string {
+	parse := parseJSON
+	if !isContentType(r, "application/json") {
+		if !isContentType(r, "application/x-www-form-urlencoded") {
+			return ""
+		}
+		parse = func(body []byte, names []string) (fields, error) { return parseForm(string(body), names) }
+	}
+	body, err := readBody(r, maxBody)
+	if err != nil {
+		return ""
+	}
+	f, err := parse(body, loginRoute.reads)
+	if err != nil {
+		return ""
+	}
+	return f["username"]
 }
 
 // Rate allows Requests in each Per, and Burst at once; a Burst of zero means Requests.
@@ -78,7 +119,9 @@ type Rate struct {
 // RateLimit refuses credentials that come too fast, with 429 and Retry-After. It wraps a whole router and lets everything
 // else through untouched: only posts to the login routes count, and Basic credentials that have to be verified. Rate and
 // memory stand in [Config]; key is not optional. A post for an account that comes with that account's known-device cookie
-// counts on the device, so that an office behind one address is not stopped by one of its own (I-11).
+// counts on a budget of its own, so that an office behind one address is not stopped by one of its own (I-11): that of a
+// password is for the account that it names, that of a code for the one whose pending login or login it belongs to. All
+// devices of an account have one together, beside each that key names.
 //
 // It slows clients down. What caps guesses is the account's budget, which no number of clients can raise. Our routes and
 // guards count by client by themselves where no RateLimit stands around them.
@@ -88,9 +131,9 @@ func (g *Group) RateLimit(key Key) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case g.isLoginPost(r):
-				if ok, wait := g.spend(r, key); !ok {
+			switch payer, counts := g.loginPost(r); {
+			case counts:
+				if ok, wait := g.spend(r, key, payer, g.sessionOf); !ok {
 					g.tooFast(w, r, g.login, wait)
 					return
 				}
@@ -119,7 +162,7 @@ func (g *Group) RateLimitRequests(name string, key Key, rate Rate) (func(http.Ha
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var buf [64]byte
-			s := Subject{Request: r, Client: g.addr.resolve(r), core: g.core}
+			s := g.subject(r)
 			if ok, wait := l.take(r.Context(), key(buf[:0], &s)); !ok {
 				g.tooFast(w, r, l, wait)
 				return
@@ -144,7 +187,8 @@ func (g *Group) tryLimit(l *limit, name string, key Key) func(http.Handler) http
 		ctx, cancel := context.WithTimeout(r.Context(), trialPatience)
 		defer cancel()
 		var buf [64]byte
-		ok, _ = l.take(ctx, key(buf[:0], &Subject{Request: r, Client: g.addr.resolve(r), core: g.core}))
+		s := g.subject(r)
+		ok, _ = l.take(ctx, key(buf[:0], &s))
 		return ok
 	}
 	return func(next http.Handler) http.Handler {
@@ -172,35 +216,77 @@ func limitScopeOf(ctx context.Context) *limitScope {
 	return s
 }
 
-// isLoginPost reports whether a request shows a credential to one of our routes, however its path is spelled.
-func (w *core) isLoginPost(r *http.Request) bool {
+// loginPost reports whether a request shows a credential to one of our routes, however its path is spelled, and by what that
+// route knows the account.
+func (w *core) loginPost(r *http.Request) (payer, bool) {
 	if r.Method != http.MethodPost {
-		return false
+		return paysNobody, false
 	}
 	p := r.URL.Path
 	if !isClean(p) {
 		p = path.Clean(p)
 	}
-	switch p {
-	case w.paths.Verify, w.paths.Enrol, w.paths.Resend, w.paths.Cancel, w.paths.Fresh:
-		return true
+	if rt, ok := w.ours[p]; ok {
+		return rt.payer(fromHeader(r).kind), !rt.free
 	}
-	return under(p, w.paths.Login) || under(p, w.paths.API+"/login")
+	return paysEither, under(p, w.paths.Login) || under(p, w.paths.API+"/login")
 }
 
-// spend takes one from the budget that a request counts on.
-func (w *core) spend(r *http.Request, key Key) (ok bool, wait time.Duration) {
-	var buf [96]byte
-	s := Subject{Request: r, Client: w.addr.resolve(r), core: w}
-	if device, n := cookieValue(r, w.cookies.device); n == 1 && s.Account() != "" &&
-		w.logins.KnownDevice(r.Context(), s.Account(), challenge.Client{Addr: s.Client, Device: w.logins.DeviceToken(device)}) != "" {
-		return w.login.take(r.Context(), append(append(buf[:0], 'd'), device...))
+// subject is a request to a route of which a limit does not know whose it is.
+func (w *core) subject(r *http.Request) Subject {
+	s := Subject{Request: r, Client: w.addr.resolve(r), core: w, payer: paysEither}
+	if payer, counts := w.loginPost(r); counts {
+		s.payer = payer
 	}
-	return w.login.take(r.Context(), key(append(buf[:0], 'k'), &s))
+	return s
+}
+
+// sessionOf looks up the session of a post to one of our routes, for a limit that stands in front of them.
+func (w *core) sessionOf(r *http.Request) *challenge.Session {
+	shown, slot := credential{}, challenge.Bearer
+	if under(path.Clean(r.URL.Path), w.paths.API) {
+		shown = fromHeader(r)
+	}
+	if shown.kind == noCredential {
+		shown, slot = fromCookie(r, w.cookies.session), challenge.Cookie
+	}
+	s, err := w.logins.Open(r.Context(), slot, shown.token)
+	if err != nil {
+		return nobody
+	}
+	return s
+}
+
+// spend takes one from the budget that a request counts on. The known devices of an account have, beside each budget that key
+// names, one together: whoever logs in again and again on new devices has that one more and no others (I-11).
+func (w *core) spend(r *http.Request, key Key, payer payer, session func(*http.Request) *challenge.Session) (ok bool, wait time.Duration) {
+	var buf [96]byte
+	s := Subject{Request: r, Client: w.addr.resolve(r), core: w, payer: payer}
+	budget := append(buf[:0], 'k')
+	if id := w.atHome(&s, session); id != "" {
+		budget = append(binary.AppendUvarint(append(buf[:0], 'd'), uint64(len(id))), id...)
+	}
+	return w.login.take(r.Context(), key(budget, &s))
+}
+
+// atHome is the id of the account that a request is for, where it comes from one of its known devices. Without a cookie that
+// could be one it asks nobody.
+func (w *core) atHome(s *Subject, session func(*http.Request) *challenge.Session) string {
+	cookie, _ := cookieValue(s.Request, w.cookies.device)
+	c := challenge.Client{Addr: s.Client, Device: w.logins.DeviceToken(cookie)}
+	switch {
+	case c.Device == "":
+		return ""
+	case s.payer == paysSession:
+		return w.logins.KnownDeviceOf(s.Request.Context(), session(s.Request), c)
+	case s.Account() != "":
+		return w.logins.KnownDevice(s.Request.Context(), s.Account(), c)
+	}
+	return ""
 }
 
 // spendPost pays for a post to one of our routes, unless a RateLimit outside has.
-func (g *Group) spendPost(v *visit, r *http.Request) (answer, bool) {
+func (g *Group) spendPost(v *visit, r *http.Request, rt route) (answer, bool) {
 	key := Key(ByClient)
 	if s := limitScopeOf(r.Context()); s != nil {
 		if s.spent {
@@ -208,7 +294,7 @@ func (g *Group) spendPost(v *visit, r *http.Request) (answer, bool) {
 		}
 		key = s.key
 	}
-	ok, wait := g.spend(r, key)
+	ok, wait := g.spend(r, key, rt.payer(v.kind), func(*http.Request) *challenge.Session { return v.session })
 	if !ok {
 		return v.report(answer{problem: tooMany, wait: wait, limit: g.login}, audit.LimitHit, "login rate"), false
 	}
@@ -227,7 +313,7 @@ func (g *Group) payForBasic(r *http.Request) func(context.Context) error {
 		if s := limitScopeOf(r.Context()); s != nil {
 			key = s.key
 		}
-		if ok, wait := g.spend(r, key); !ok {
+		if ok, wait := g.spend(r, key, paysBasic, nil); !ok {
 			return &errTooFast{wait}
 		}
 		return nil

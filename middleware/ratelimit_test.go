@@ -2,10 +2,13 @@ package middleware
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +94,171 @@ func TestAnOfficeBehindOneAddressIsNotStoppedByOneOfItsOwn_I11(t *testing.T) {
 	stranger.want(stranger.post("/login", "username", "dave", "password", "y"), 429, "")
 }
 
+// spent is a town whose posts from one address are used up by a neighbour of it.
+func (w *town) spent(addr string) {
+	w.t.Helper()
+	stranger := w.browser()
+	stranger.addr = addr
+	stranger.get("/login")
+	for range 50 {
+		if stranger.post("/login", "username", "x", "password", "y").StatusCode == 429 {
+			return
+		}
+	}
+	w.t.Fatal("the address may post for ever")
+}
+
+func TestAnOfficeBehindOneAddressIsNotStoppedAtTheSecondStep_I11(t *testing.T) {
+	for name, around := range map[string]bool{"behind RateLimit": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 12 })
+			if !around {
+				w.root = w.mux
+			}
+			owner := w.browser()
+			owner.get("/login")
+			owner.want(owner.post("/login", "username", "carol", "password", password), 303, "/login/verify")
+			owner.get("/login/verify")
+			owner.want(owner.post("/login/verify", "code", w.Outbox.Code("carol@example.com")), 303, "/account")
+			w.Clock.Advance(time.Minute)
+			w.spent(owner.addr)
+
+			owner.get("/login")
+			owner.want(owner.post("/login", "username", "carol", "password", password), 303, "/login/verify")
+			w.Clock.Advance(time.Minute)
+			owner.get("/login/verify")
+			owner.want(owner.post("/login/resend", "method", "email"), 303, "/login/verify")
+			owner.get("/login/verify")
+			owner.want(owner.post("/login/verify", "code", w.Outbox.Code("carol@example.com")), 303, "/account")
+			w.Clock.Advance(time.Minute)
+			owner.get("/login/fresh")
+			owner.want(owner.post("/login/fresh", "code", w.Outbox.Code("carol@example.com")), 303, "/account")
+
+			// The same by JSON, of a program that keeps the cookie.
+			w.Clock.Advance(15 * time.Minute) // the limits on messages are others
+			device := []string{"Cookie", sessionCookie + "-device=" + owner.cookies[sessionCookie+"-device"]}
+			ask := func(path, token, body string) map[string]any {
+				t.Helper()
+				r := httptest.NewRequest("POST", site+path, strings.NewReader(body))
+				r.RequestURI, r.RemoteAddr = path, owner.addr
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set(device[0], device[1])
+				if token != "" {
+					r.Header.Set("Authorization", "Bearer "+token)
+				}
+				rec := httptest.NewRecorder()
+				w.root.ServeHTTP(rec, r)
+				var answer map[string]any
+				if _ = json.Unmarshal(rec.Body.Bytes(), &answer); rec.Code != 200 {
+					t.Fatalf("%s: %d %s", path, rec.Code, rec.Body)
+				}
+				return answer
+			}
+			token := ask("/api/login", "", `{"username":"carol","password":"`+password+`"}`)["token"].(string)
+			w.Clock.Advance(time.Minute)
+			ask("/api/login/resend", token, "")
+			token = ask("/api/login/verify", token, `{"code":"`+w.Outbox.Code("carol@example.com")+`"}`)["token"].(string)
+			w.Clock.Advance(time.Minute)
+			ask("/api/login/fresh", token, "")
+			ask("/api/login/fresh", token, `{"code":"`+w.Outbox.Code("carol@example.com")+`"}`)
+
+			// It is a budget, too, and it is there on that device only.
+			limited := func(b *browserClient) bool {
+				b.get("/login/fresh")
+				return b.post("/login/fresh", "code", "000000").Header.Get("RateLimit") != ""
+			}
+			if limited(owner) {
+				t.Error("the device's budget is too small: this test proves nothing")
+			}
+			stranger := w.browser() // with the owner's session, and no device
+			stranger.cookies[sessionCookie] = owner.cookies[sessionCookie]
+			if !limited(stranger) {
+				t.Error("a login is enough, on whatever device")
+			}
+			for range 12 {
+				if limited(owner) {
+					return
+				}
+			}
+			t.Error("the device may post for ever")
+		})
+	}
+}
+
+func TestAnAccountOfOnesOwnBuysNoGuessesAtOthers_I23(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 10 })
+	own := w.browser().loginDave()
+	w.spent(own.addr)
+	guess := func(b *browserClient, target string, pairs ...string) int {
+		b.get("/login")
+		form := url.Values{"csrf_token": {between(t, b.page, `name="csrf_token" value="`, `"`)}}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		r := httptest.NewRequest("POST", site+target, strings.NewReader(form.Encode()))
+		r.RequestURI = target
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", site)
+		r.Header.Set("Authorization", basicHeader("dave", "x"))
+		return b.send(r).StatusCode
+	}
+	for i := range 3 { // pages do not look at the header
+		if got := guess(own, "/login", "username", fmt.Sprint("victim", i), "password", "guess"); got != 429 {
+			t.Errorf("a guess at another name counts on one's own device: %d", got)
+		}
+	}
+	// Nor is there more with each new device.
+	posts := 0
+	for range 50 {
+		b := w.browser()
+		b.cookies = maps.Clone(own.cookies)
+		delete(b.cookies, sessionCookie)
+		if guess(b, "/login", "username", "dave", "password", password) == 429 {
+			break
+		}
+		posts++
+		own.cookies[sessionCookie+"-device"] = b.cookies[sessionCookie+"-device"]
+		if posts == 3 { // forgotten devices, such as a ninth login makes, are new ones
+			if err := w.logins.ForgetDevices(context.Background(), "4", ""); err != nil {
+				t.Fatal(err)
+			}
+			b = w.browser()
+			b.addr = "203.0.113.77:1" // another client makes a new device known
+			own.cookies[sessionCookie+"-device"] = b.loginDave().cookies[sessionCookie+"-device"]
+		}
+	}
+	if posts != 10 {
+		t.Errorf("an account's devices add %d posts to a client's 10, want 10", posts)
+	}
+}
+
+func TestMadeUpTokensBeyondTheLimitAskNoStore_I23(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 5 })
+	device := w.browser().loginDave().cookies[sessionCookie+"-device"]
+	post := func(path, body string) int {
+		r := httptest.NewRequest("POST", site+path, strings.NewReader(body))
+		r.RemoteAddr = "198.51.100.7:80"
+		r.Header.Set("Content-Type", "application/json")
+		if path != "/api/login" {
+			r.Header.Set("Authorization", "Bearer "+randomToken()[:43])
+		}
+		r.AddCookie(&http.Cookie{Name: w.web.cookies.session, Value: randomToken()[:43]})
+		r.AddCookie(&http.Cookie{Name: w.web.cookies.device, Value: randomToken()[:43] + device[43:]})
+		rec := httptest.NewRecorder()
+		w.root.ServeHTTP(rec, r)
+		return rec.Code
+	}
+	for range 5 {
+		post("/api/login", `{"username":"x","password":"y"}`)
+	}
+	w.store.loads.Store(0)
+	for path, body := range map[string]string{"/api/login": `{"username":"alice","password":"y"}`, "/api/login/verify": `{"code":"123456"}`, "/api/login/resend": "", "/api/login/fresh": ""} {
+		if got := post(path, body); got != 429 || w.store.loads.Load() != 0 {
+			t.Errorf("I-23: %s: %d, and %d loads", path, got, w.store.loads.Load())
+		}
+	}
+}
+
 func TestALimitByAccountReadsTheBodyAndLeavesItWhole(t *testing.T) {
 	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 2 })
 	w.root = w.web.RateLimit(ByAccount)(w.mux)
@@ -104,6 +272,29 @@ func TestALimitByAccountReadsTheBodyAndLeavesItWhole(t *testing.T) {
 	}
 	if status, _, _ := w.call("POST", "/api/login", "", `{"username":"`+strings.Repeat("a", 20<<10)+`"}`); status != 413 {
 		t.Error("a body that is too large:", status)
+	}
+}
+
+func TestARequestThatShowsTwoNamesIsForNobody(t *testing.T) {
+	w := found(t)
+	for _, c := range []struct{ path, basic, kind, body, want string }{
+		{"/login", "bob", "application/x-www-form-urlencoded", "username=Alice", "alice"},
+		{"/api/login", "bob", "application/json", `{"username":"Alice","password":"x"}`, "alice"},
+		{"/login", "bob", "text/plain", "username=alice", ""},
+		{"/login/verify", "bob", "application/x-www-form-urlencoded", "username=alice&code=1", ""},
+		{"/own", "Bob", "", "", "bob"},
+		{"/own", "", "application/x-www-form-urlencoded", "username=alice", "alice"},
+		{"/own", "bob", "application/x-www-form-urlencoded", "username=alice", ""},
+		{"/own", "bob", "application/x-www-form-urlencoded", "username=BOB", "bob"},
+	} {
+		r := httptest.NewRequest("POST", c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.kind)
+		if c.basic != "" {
+			r.Header.Set("Authorization", basicHeader(c.basic, "x"))
+		}
+		if s := w.web.subject(r); s.Account() != c.want {
+			t.Errorf("%s with Basic of %q and %s: %q, want %q", c.path, c.basic, c.body, s.Account(), c.want)
+		}
 	}
 }
 

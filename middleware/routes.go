@@ -22,32 +22,33 @@ type route struct {
 	sendOn   bool     // a finished login has nothing to do here
 	free     bool     // shows no credential that could be guessed: no limit counts it
 	basic    bool     // a program may show HTTP Basic, as to a guarded route
+	names    payer    // by what it knows the account, for the limit
+}
+
+// payer is by what the route knows the account of a request that shows a credential of this kind.
+func (rt route) payer(kind credentialKind) payer {
+	if rt.basic && kind == basicCredential {
+		return paysBasic
+	}
+	return rt.names
 }
 
 var (
-	loginRoute  = route{at: atLogin, show: (*Group).showLogin, act: (*Group).password, reads: []string{"username", "password", "next"}, needs: []string{"username", "password"}}
-	verifyRoute = route{at: atCode, show: (*Group).showCode, act: (*Group).verify, reads: []string{"code", "method", "login", "trust"}, needs: []string{"code"}, sendOn: true}
-	resendRoute = route{at: atCode, act: (*Group).resend, reads: []string{"method", "login"}, bodiless: true, sendOn: true}
-	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true}
+	loginRoute  = route{at: atLogin, show: (*Group).showLogin, act: (*Group).password, reads: []string{"username", "password", "next"}, needs: []string{"username", "password"}, names: paysBody}
+	verifyRoute = route{at: atCode, show: (*Group).showCode, act: (*Group).verify, reads: []string{"code", "method", "login", "trust"}, needs: []string{"code"}, sendOn: true, names: paysSession}
+	resendRoute = route{at: atCode, act: (*Group).resend, reads: []string{"method", "login"}, bodiless: true, sendOn: true, names: paysSession}
+	cancelRoute = route{at: atCode, act: (*Group).cancel, reads: []string{"login"}, bodiless: true, sendOn: true, names: paysSession}
 	logoutRoute = route{act: (*Group).logout, bodiless: true, anySlot: true, free: true}
 	aloneRoute  = route{at: atLogin, show: (*Group).showAlone, act: (*Group).alone, reads: []string{"code", "method", "next"}, needs: []string{"code"}}
-	tokenRoute  = route{act: (*Group).exchange, bodiless: true, basic: true}
-	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true}
+	tokenRoute  = route{act: (*Group).exchange, bodiless: true, basic: true, names: paysSession}
+	freshRoute  = route{at: atFresh, show: (*Group).showFresh, act: (*Group).fresh, reads: []string{"code", "method", "password", "login", "next"}, bodiless: true, anySlot: true, names: paysSession}
 )
 
 // Pages serves the login, code, enrolment, step-up and logout pages of [Paths], and Config.PasskeyScript. Where a passkey may
 // count as both factors (challenge.Config.Passwordless), the login page offers that too. It guards itself: mount it on the
 // login path, on everything below it, and on the logout path.
 func (w *Web) Pages() http.Handler {
-	p := &w.paths
-	g := w.Group
-	routes := map[string]route{
-		p.Login: loginRoute, p.Verify: verifyRoute, p.Enrol: verifyRoute, p.Resend: resendRoute, p.Cancel: cancelRoute,
-		p.Fresh: freshRoute, p.Logout: logoutRoute,
-	}
-	if w.logins.PasswordlessMethod() != "" {
-		routes[w.alonePath] = aloneRoute
-	}
+	g, routes := w.Group, w.pageRoutes()
 	read := func(r *http.Request, rt route) (fields, error) {
 		return readForm(r, append(rt.reads, "csrf_token")...)
 	}
@@ -63,6 +64,19 @@ func (w *Web) Pages() http.Handler {
 		}
 		g.serveRoute(rw, r, rt, found, read)
 	})
+}
+
+// pageRoutes are the pages by path.
+func (w *core) pageRoutes() map[string]route {
+	p := &w.paths
+	routes := map[string]route{
+		p.Login: loginRoute, p.Verify: verifyRoute, p.Enrol: verifyRoute, p.Resend: resendRoute, p.Cancel: cancelRoute,
+		p.Fresh: freshRoute, p.Logout: logoutRoute,
+	}
+	if w.logins.PasswordlessMethod() != "" {
+		routes[w.alonePath] = aloneRoute
+	}
+	return routes
 }
 
 // API is a group for programs. It is made by [Web.API].
@@ -118,21 +132,29 @@ func (a *API) Routes() http.Handler {
 
 // routes are the JSON routes by path.
 func (a *API) routes() map[string]route {
-	p := a.paths.API
+	routes := a.apiRoutes()
+	if a.slot == challenge.Bearer { // a program has no page to look at, and needs no form token
+		for path, rt := range routes {
+			if path != a.paths.API+"/login/passkey" { // which poses a challenge
+				rt.show = nil
+			}
+			routes[path] = rt
+		}
+	}
+	return routes
+}
+
+// apiRoutes are the JSON routes of all groups.
+func (w *core) apiRoutes() map[string]route {
+	p := w.paths.API
 	routes := map[string]route{
 		p + "/login": loginRoute, p + "/login/verify": verifyRoute, p + "/login/enrol": verifyRoute, p + "/login/resend": resendRoute,
 		p + "/login/cancel": cancelRoute, p + "/login/fresh": freshRoute, p + "/logout": logoutRoute,
 	}
-	if a.slot == challenge.Bearer { // a program has no page to look at, and needs no form token
-		for path, rt := range routes {
-			rt.show = nil
-			routes[path] = rt
-		}
-	}
-	if a.logins.Durations().Access > 0 {
+	if w.logins.Durations().Access > 0 {
 		routes[p+"/login/token"] = tokenRoute
 	}
-	if a.logins.PasswordlessMethod() != "" {
+	if w.logins.PasswordlessMethod() != "" {
 		routes[p+"/login/passkey"] = aloneRoute
 	}
 	return routes
@@ -211,7 +233,7 @@ func (g *Group) handle(v *visit, r *http.Request, rt route, found, first bool, r
 		}
 	}
 	if !rt.free {
-		if a, ok := g.spendPost(v, r); !ok {
+		if a, ok := g.spendPost(v, r, rt); !ok {
 			a.at = rt.at
 			return a
 		}

@@ -50,9 +50,14 @@ func ByClient(dst []byte, s *Subject) []byte { return limitKey(s.Client).AppendT
 // ByAccount counts by the name that a login names, in canonical form, wherever it comes from. Anybody can then use up
 // anybody's budget: it protects an account better, and its owner's access worse, than [ByClient].
 //
-// It is for credentials. A request of somebody who is logged in names no account, so that all of them share one budget: a
-// limit of [Group.RateLimitRequests] for each of them stands inside a guard and takes a [Key] that asks [Authenticated].
-func ByAccount(dst []byte, s *Subject) []byte { return append(dst, s.Account()...) }
+// It is for credentials. What names no account, such as a code or a request of somebody who is logged in, counts by client: a
+// limit of [Group.RateLimitRequests] for each of those stands inside a guard and takes a [Key] that asks [Authenticated].
+func ByAccount(dst []byte, s *Subject) []byte {
+	if name := s.Account(); name != "" {
+		return append(dst, name...)
+	}
+	return ByClient(append(dst, 0), s) // no name begins like this
+}
 
 // Account is the name that the request wants to log in by, in canonical form, or empty. It is the one that is going to be
 // used: at our login routes that of the body, where that is what they read, and of HTTP Basic where that is verified. At a

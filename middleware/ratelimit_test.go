@@ -275,6 +275,22 @@ func TestALimitByAccountReadsTheBodyAndLeavesItWhole(t *testing.T) {
 	}
 }
 
+func TestALimitByAccountCountsWhatNamesNobodyByClient(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.LoginRate = 3 })
+	w.root = w.web.RateLimit(ByAccount)(w.mux)
+	owner := w.browser()
+	owner.get("/login")
+	owner.want(owner.post("/login", "username", "alice", "password", password), 303, "/login/verify")
+	for range 5 { // somebody elsewhere, without any login
+		w.call("POST", "/api/login/verify", "", `{"code":"123456"}`)
+	}
+	if status, _, _ := w.call("POST", "/api/login/verify", "", `{"code":"123456"}`); status != 429 {
+		t.Error("who names nobody is not limited:", status)
+	}
+	owner.get("/login/verify")
+	owner.want(owner.post("/login/verify", "code", owner.code()), 303, "/account")
+}
+
 func TestARequestThatShowsTwoNamesIsForNobody(t *testing.T) {
 	w := found(t)
 	for _, c := range []struct{ path, basic, kind, body, want string }{

@@ -260,6 +260,25 @@ func TestResendAndCancelByJSON(t *testing.T) {
 	}
 }
 
+func TestAFinishedLoginIsNotCancelled(t *testing.T) {
+	w := found(t)
+	token := w.bearer()
+	w.Audit.Take()
+	if status, a, _ := w.call("POST", "/api/login/cancel", token, ""); status != 403 || a["type"] != "urn:sallyport:problem:not-allowed" {
+		t.Error(status, a)
+	}
+	w.wantEvents(audit.CredentialRefused)
+	if status, _, _ := w.call("GET", "/api/me", token, ""); status != 200 {
+		t.Error("the login is over:", status)
+	}
+	// Where there is none, there is none any more.
+	for _, none := range []string{"", randomToken()[:43]} {
+		if status, a, _ := w.call("POST", "/api/login/cancel", none, ""); status != 200 || a["status"] != "cancelled" {
+			t.Error(status, a)
+		}
+	}
+}
+
 func TestStoryOfASinglePageApp(t *testing.T) {
 	b := found(t).browser()
 	send := func(method, target, body, token string) (int, string) {

@@ -52,7 +52,11 @@ func (g *Group) resend(v *visit, in input) answer {
 	return g.after(v, out, err, atCode)
 }
 
+// cancel gives a pending login up. A program's finished login is none, and stays: a logout ends it.
 func (g *Group) cancel(v *visit, in input) answer {
+	if v.login != nil {
+		return v.turnAway(answer{problem: notAllowed, at: atCode}, "a finished login cannot be cancelled")
+	}
 	switch err := g.logins.Cancel(v.parent, v.client(), v.session, in.fields["login"]); {
 	case errors.Is(err, challenge.ErrNoPending):
 		return answer{kind: cancelled} // which is what was wanted

@@ -73,6 +73,7 @@ func everyAnswer(t *testing.T, of build) {
 	p.do(http.MethodGet, "/api/me", "", "Authorization", "Bearer "+v.Token)
 	p.json("/api/login/token", v.Token, map[string]string{})
 	p.json("/api/login/fresh", v.Token, map[string]string{})
+	p.json("/api/login/cancel", v.Token, map[string]string{}) // it is finished, and stays
 	p.json("/api/logout", v.Token, map[string]string{})
 	_, v = p.json("/api/login", "", map[string]string{"username": "carol", "password": demo.Password})
 	p.json("/api/login/resend", v.Token, map[string]string{})

@@ -341,13 +341,12 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 		}
 	}
 	now := l.now()
-	notice := noticeFactorAdded
 	if !strong {
-		confirm.weak, notice.about = now.Add(weakFor), v.id
+		confirm.weak = now.Add(weakFor)
 	}
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{
 		proof: proofUsed{auth: proof.Authenticator, step: proof.Step, charged: try.charged}, shown: &Method{v.factor, now, !strong}, apply: confirm.apply,
-		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""), notice: notice,
+		event: event(audit.FactorEnrolled, audit.Success, c, sub.account, v.factor, ""), notice: noticeFactorAdded,
 	})
 	if err != nil {
 		try.settle(ctx, errors.Is(err, ErrReplayed))

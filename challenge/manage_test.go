@@ -23,6 +23,7 @@ type own struct {
 	mails  *challengetest.Outbox
 	codes  []string
 	device string
+	read   int // of the mails
 }
 
 func owned(t *testing.T, change ...func(*challenge.Config)) *own {

@@ -8,48 +8,57 @@ import (
 	"github.com/sallyport-go/sallyport/challenge/texts"
 )
 
-// notice is a kind of mail that tells a person what happened to their account.
+// notice is a kind of mail that tells a person what happened to their account. Of a kind, an account gets one a day (I-15).
+// What is done once is a kind of its own: an authenticator is added and removed once, a recovery code used once. So what the
+// owner did in the morning hides nothing of what somebody else does at night. These mails are bounded by what they are about: each
+// takes a right code; a recovery code adds authenticators until an account has 32, and to remove one, or to make new recovery
+// codes, takes another factor. Who has that too, and has mail sent where it is not wanted, is stopped at maxActs.
 type notice struct {
 	kind          string
 	subject, body texts.Key
-	each          bool   // of another method is another kind: one change must not hide the next
-	about         string // an authenticator that has a mail of its own, whatever else was told that day; empty: none
+	most          int // a day
 }
 
+// maxActs is how many mails of one sort about acts of their own an account gets in a day: as many as it can have recovery codes.
+const maxActs = recoveryMax
+
 var (
-	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true, ""}
-	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, true, ""}
-	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, true, ""}
-	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, false, ""}
-	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, false, ""}
-	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, false, ""}
+	noticeFactorAdded   = notice{"factor added", texts.NoticeFactorSubject, texts.NoticeFactorAdded, maxActs}
+	noticeFactorRemoved = notice{"factor removed", texts.NoticeFactorSubject, texts.NoticeFactorRemoved, maxActs}
+	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, maxActs}
+	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, maxActs}
+	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, 1}
+	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, 1}
 )
+
+// of is a finer kind: one must not hide another, as a stranger's wrong passwords would the wrong codes of somebody who has the
+// password.
+func (n notice) of(what string) notice {
+	n.kind += " " + what
+	return n
+}
 
 // maxNotices bounds the mails under way at once in one process; what comes beyond is not sent, and the audit says so.
 const maxNotices = 64
 
-// notify sends a notice after the answer, at most one of a kind for each account and day (I-15), and one about each thing that
-// the owner has a day to undo. What becomes of it never changes a decision.
-func (l *Logins) notify(c Client, a Account, n notice, method string) {
-	l.notifyOf(c, a, n, l.texts.Method(l.texts.Match(a.Language, c.Language), method))
+// notify sends a notice after the answer (I-15), or the first of others that may go today when it may not. What becomes of it
+// never changes a decision.
+func (l *Logins) notify(c Client, a Account, n notice, method string, others ...notice) {
+	l.notifyOf(c, a, n, l.texts.Method(l.texts.Match(a.Language, c.Language), method), others...)
 }
 
 // notifyOf is notify with the words for what it is about.
-func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
+func (l *Logins) notifyOf(c Client, a Account, n notice, method string, others ...notice) {
 	if l.notices == nil || a.Email == "" {
 		return
 	}
+	failed := func(ctx context.Context, why string) {
+		_ = l.Record(ctx, event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": "+why))
+	}
 	if l.noticesUnderWay.Add(1) > maxNotices {
 		l.noticesUnderWay.Add(-1)
-		_ = l.Record(context.Background(), event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": too many at once"))
+		failed(context.Background(), "too many at once")
 		return
-	}
-	kind := n.kind
-	if n.each {
-		kind += " " + method
-	}
-	if n.about != "" {
-		kind += " " + n.about
 	}
 	l.noticesDone.Add(1)
 	at := l.now()
@@ -59,14 +68,18 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 		defer func() { _ = recover() }() // a store that panics must not end the process for a mail
 		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 		defer cancel()
-		_, until, err := l.takeQuota(ctx, quota{"notice " + kind, a.ID, 1, 24 * time.Hour})
-		if err != nil {
-			_ = l.Record(ctx, event(audit.NoticeSent, audit.Failure, c, a, "", n.kind+": store failed"))
+		due, err := l.due(ctx, a, append([]notice{n}, others...))
+		switch {
+		case err != nil:
+			failed(ctx, "store failed")
+			return
+		case due == nil && n.most > 1:
+			failed(ctx, "too many today")
+			return
+		case due == nil: // one a day is enough
 			return
 		}
-		if !until.IsZero() {
-			return // one a day is enough
-		}
+		n = *due
 		lang := l.texts.Match(a.Language, c.Language)
 		address := "–" // in every language
 		if c.Addr.IsValid() {
@@ -88,5 +101,23 @@ func (l *Logins) notifyOf(c Client, a Account, n notice, method string) {
 	}()
 }
 
+// due takes the first notice of which the day has one left.
+func (l *Logins) due(ctx context.Context, a Account, of []notice) (*notice, error) {
+	for _, n := range of {
+		if _, until, err := l.takeQuota(ctx, quota{"notice " + n.kind, a.ID, n.most, 24 * time.Hour}); err != nil || until.IsZero() {
+			return &n, err
+		}
+	}
+	return nil, nil
+}
+
 // WaitForNotices waits until the notices under way are sent or have failed. Call it when the server has shut down.
 func (l *Logins) WaitForNotices() { l.noticesDone.Wait() }
+
+// arrival is the mail about a login from where the account has not been used before, if it is one.
+func (p *promotion) arrival() []notice {
+	if p.newDevice {
+		return []notice{noticeNewDevice}
+	}
+	return nil
+}

@@ -262,7 +262,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 			if err := l.Record(ctx, event(audit.PasswordsSpent, audit.Failure, c, a, "password", settled.after.whose("now blocked", device, now))); err != nil {
 				return firstFactor{}, err
 			}
-			l.notify(c, a, noticeBlocked, "password")
+			l.notify(c, a, noticeBlocked.of(settled.after.whose("password", device, now)), "password")
 		}
 		return firstFactor{}, ErrRefused
 	}

@@ -446,7 +446,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, p.reason))
 	}
 	if err == nil && method == recoveryName {
-		err = l.recoveryUsed(ctx, c, p.account)
+		err = l.recoveryUsed(ctx, c, p.account, p.arrival()...)
 	}
 	if err == nil && p.confirm != nil {
 		err = l.Record(ctx, event(audit.FactorEnrolled, audit.Success, c, p.account, method, "during login"))
@@ -460,8 +460,8 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
 		}
 	}
-	if p.newDevice && method != recoveryName { // one mail is enough
-		l.notify(c, p.account, noticeNewDevice, method)
+	if n := p.arrival(); n != nil && method != recoveryName { // of that, one mail is enough
+		l.notify(c, p.account, n[0], method)
 	}
 	if p.confirm != nil {
 		l.notify(c, p.account, noticeFactorAdded, method)
@@ -469,9 +469,10 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 	return Outcome{Session: p.session, Token: p.token, Device: device, Next: next}, nil
 }
 
-// recoveryUsed tells the audit and the person that a recovery code is gone, wherever it was used.
-func (l *Logins) recoveryUsed(ctx context.Context, c Client, a Account) error {
-	l.notify(c, a, noticeRecovery, recoveryName)
+// recoveryUsed tells the audit and the person that a recovery code is gone, wherever it was used. others are the mails that
+// this one stands for.
+func (l *Logins) recoveryUsed(ctx context.Context, c Client, a Account, others ...notice) error {
+	l.notify(c, a, noticeRecovery, recoveryName, others...)
 	return l.Record(ctx, event(audit.RecoveryCodeUsed, audit.Success, c, a, recoveryName, ""))
 }
 
@@ -629,7 +630,7 @@ func (t *guessTry) do(ctx context.Context, in CodeInput) (Proof, error) {
 		was, is := settled.before.budgetsOf(t.spend.device, now).code, settled.after.budgetsOf(t.spend.device, now).code
 		if is.wrong >= l.rules.codeGuesses && was.wrong < is.wrong {
 			err = errors.Join(err, refused(audit.CodeGuessesSpent, settled.after.whose("now blocked", t.spend.device, now), nil))
-			l.notify(s.client, s.account, noticeBlocked, t.method)
+			l.notify(s.client, s.account, noticeBlocked.of(settled.after.whose("code", t.spend.device, now)), t.method)
 		}
 		for _, id := range t.charged {
 			if spent.after.authOf(id).failures == maxFailures { // it was this guess, and not one that ran beside it

@@ -100,10 +100,12 @@ type Config struct {
 
 // SendLimits bound what messages may cost (I-15). Zero values mean the defaults; they cannot be switched off one by one.
 type SendLimits struct {
-	PerAccountShort int // in 15 minutes, each account and class of clients, and each destination; zero means 5
+	// PerAccountShort is for 15 minutes, each account, and each destination; zero means 5. Logins of strangers, logins on known
+	// devices, step-ups, and new destinations that are confirmed have so many each, so that none keeps the owner from another (I-11).
+	PerAccountShort int
 	PerAccountDay   int // in 24 hours, likewise; zero means 20
-	PerClientHour   int // each client address; zero means 30
-	PerPrefixHour   int // each range of 10,000 phone numbers; zero means 30
+	PerClientHour   int // each client address; zero means 30, and as many for new destinations
+	PerPrefixHour   int // each range of 10,000 phone numbers; zero means 30, and as many for new numbers
 	GlobalHour      int // over everybody; zero means 3000
 
 	// AlarmPercent is the share of GlobalHour with which the audit gets its alarm, once an hour; zero means 80.

@@ -23,6 +23,7 @@ type subject struct {
 	device     deviceID
 	purpose    Purpose
 	channel    string // of the first factor, which counts for no second one
+	finished   bool   // a finished login asks, and no pending one
 }
 
 // subject reads an account's authenticators.
@@ -338,46 +339,105 @@ func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to str
 	return nil, err
 }
 
-// pay takes one message out of every budget it touches, the account's first (I-15).
+// sending is one of the classes of messages that have windows of their own, so that none spends what another needs.
+type sending string
+
+const (
+	toStranger sending = ""         // a login on a client that the account does not know
+	toKnown    sending = " known"   // a login on a known device (I-11)
+	toConfirm  sending = " step-up" // a login that is there confirms itself
+	toNew      sending = " new"     // of whatever somebody typed in: it is confirmed
+)
+
+// class is that of the message which a subject needs now.
+func (s *subject) class(now time.Time) sending {
+	switch i := s.record.known(s.device, now); {
+	case s.purpose == PurposeEnrol:
+		return toNew
+	case s.finished:
+		return toConfirm
+	case i >= 0 && s.record.devices[i].full:
+		return toKnown
+	}
+	return toStranger
+}
+
+// pay takes one message out of every budget it touches, the account's first (I-15). Strangers who have the password, somebody
+// who has the cookie of a login, and somebody who types in numbers for accounts of their own spend nothing of what the
+// owner's login on a known device needs: each class of messages has its own windows of the account and of the destination. New
+// destinations also have their own of the client and of the range of numbers. The cooldown is one for each device, and for new
+// destinations that of strangers. The budget of everybody is one: it is money.
 func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again bool) (*waitError, error) {
 	if l.rules.sendUnlimited {
 		return nil, nil
 	}
-	now, device, destination := l.now(), s.device, "to"
-	if s.purpose == PurposeEnrol { // to whatever somebody typed in: it must neither spend what logins need nor begin anew on each device
-		device, destination = deviceID{}, "new"
+	now, device, class := l.now(), s.device, s.class(l.now())
+	common := toStranger // those of the client and of the range of numbers
+	if class == toNew {  // whatever the device, or each new one would have a cooldown of its own
+		device, common = deviceID{}, toNew
 	}
-	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: device, again: again})
+	apart := class == toConfirm || class == toNew
+	if apart { // looked at first, so that what cannot go holds up no login, nor spends anything
+		if until := s.record.budgetsOf(device, now).sends.last.Add(l.rules.sendCooldown); !again && now.Before(until) {
+			return &waitError{until: until, of: ofCooldown}, nil
+		}
+		wait, err := l.take(ctx, s,
+			share{quota{"account" + string(class), s.account.ID, l.sends.PerAccountShort, sendShortWindow}, ofAccount},
+			share{quota{"account-day" + string(class), s.account.ID, l.sends.PerAccountDay, sendDayWindow}, ofAccount})
+		if wait != nil || err != nil {
+			return wait, err
+		}
+	}
+	t, err := l.apply(ctx, accountKey(s.account.ID), pay{device: device, again: again, apart: apart})
 	b := t.after.budgetsOf(device, now).sends
 	switch {
 	case errors.Is(err, refusedCooldown):
-		return &waitError{until: b.last.Add(l.rules.sendCooldown), of: "the account, cooldown"}, nil
+		return &waitError{until: b.last.Add(l.rules.sendCooldown), of: ofCooldown}, nil
 	case errors.Is(err, refusedSends) && b.day.n >= l.rules.sendDay && now.Before(b.day.opened.Add(sendDayWindow)):
-		return &waitError{until: b.day.opened.Add(sendDayWindow), of: "the account"}, nil
+		return &waitError{until: b.day.opened.Add(sendDayWindow), of: ofAccount}, nil
 	case errors.Is(err, refusedSends):
-		return &waitError{until: b.short.opened.Add(sendShortWindow), of: "the account"}, nil
+		return &waitError{until: b.short.opened.Add(sendShortWindow), of: ofAccount}, nil
 	case err != nil:
 		return nil, err
 	}
-	var quotas []quota
+	var shares []share
 	if s.client.Addr.IsValid() { // first, so that a client whose own is spent spends nobody else's
-		quotas = append(quotas, quota{"client", clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour})
+		shares = append(shares, share{quota{"client" + string(common), clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour}, ofClient})
 	}
-	quotas = append(quotas, quota{destination, channel + ":" + to, l.sends.PerAccountShort, sendShortWindow},
-		quota{destination + "-day", channel + ":" + to, l.sends.PerAccountDay, sendDayWindow})
+	shares = append(shares, share{quota{"to" + string(class), channel + ":" + to, l.sends.PerAccountShort, sendShortWindow}, ofDestination},
+		share{quota{"to-day" + string(class), channel + ":" + to, l.sends.PerAccountDay, sendDayWindow}, ofDestination})
 	if channel == ChannelSMS {
-		quotas = append(quotas, quota{"prefix", numberRange(to), l.sends.PerPrefixHour, time.Hour})
+		shares = append(shares, share{quota{"prefix" + string(common), numberRange(to), l.sends.PerPrefixHour, time.Hour}, ofRange})
 	}
-	quotas = append(quotas, quota{"global", "", l.sends.GlobalHour, time.Hour})
-	for _, q := range quotas {
-		n, until, err := l.takeQuota(ctx, q)
+	return l.take(ctx, s, append(shares, share{quota{"global", "", l.sends.GlobalHour, time.Hour}, ofEverybody})...)
+}
+
+// share is a budget that a message is taken out of, and for the audit, whose it is.
+type share struct {
+	quota
+	whose string
+}
+
+const (
+	ofAccount     = "the account"
+	ofCooldown    = "the account, cooldown"
+	ofClient      = "the client"
+	ofDestination = "the destination"
+	ofRange       = "the range of numbers"
+	ofEverybody   = "everybody"
+)
+
+// take takes one message out of each budget, until one has none left.
+func (l *Logins) take(ctx context.Context, s *subject, shares ...share) (*waitError, error) {
+	for _, q := range shares {
+		n, until, err := l.takeQuota(ctx, q.quota)
 		if err != nil {
 			return nil, err
 		}
 		if !until.IsZero() {
-			return &waitError{until, quotaOwner[q.kind], q.kind != "client"}, nil
+			return &waitError{until, q.whose, q.whose != ofClient && q.whose != ofAccount}, nil
 		}
-		if q.kind == "global" && n == l.sends.alarmAt() { // one message of a window is this one
+		if q.whose == ofEverybody && n == l.sends.alarmAt() { // one message of a window is this one
 			reason := fmt.Sprintf("%d of %d messages of an hour are spent", n, q.most)
 			if err := l.Record(ctx, event(audit.SendsNearlySpent, audit.Failure, s.client, s.account, "", reason)); err != nil {
 				return nil, err
@@ -386,9 +446,6 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	}
 	return nil, nil
 }
-
-// quotaOwner names, for the audit, whose budget is spent.
-var quotaOwner = map[string]string{"to": "the destination", "to-day": "the destination", "new": "the destination", "new-day": "the destination", "client": "the client", "prefix": "the range of numbers", "global": "everybody"}
 
 // alarmAt is the message of an hour with which the alarm about the budget of all is due.
 func (s SendLimits) alarmAt() int { return max(1, (s.GlobalHour*s.AlarmPercent+99)/100) }

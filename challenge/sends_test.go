@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,169 @@ func TestI15FiveMessagesInAQuarterAndTwentyADay(t *testing.T) {
 	}
 	if !h.sends("carol", address(1)) {
 		t.Error("I-15: none on the next day")
+	}
+}
+
+// sentOn logs an account in with its password on a client, when a cooldown is over, and reports whether a code went out.
+func (h *house) sentOn(name string, c challenge.Client) (challenge.Outcome, bool) {
+	h.t.Helper()
+	h.Clock.Advance(31 * time.Second)
+	out := h.on(name, c)
+	p, ok := h.open(out.Token).Pending()
+	if !ok {
+		h.t.Fatal("no pending login")
+	}
+	return out, !p.Prompt.SentAt.IsZero()
+}
+
+// device makes a known device of an account, by a code that is sent to an address.
+func (h *house) device(name, address string) challenge.Client {
+	h.t.Helper()
+	out, _ := h.sentOn(name, challenge.Client{})
+	out, err := h.verify(out.Token, h.Outbox.Code(address))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return challenge.Client{Device: out.Device}
+}
+
+func TestStrangersSpendNoCodesOfAKnownDevice_I11(t *testing.T) {
+	h := build(t)
+	known := h.device("carol", "carol@example.com")
+	h.Clock.Advance(24 * time.Hour)
+	count := func(c challenge.Client) (n int) {
+		for range 7 {
+			if _, sent := h.sentOn("carol", c); sent {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(challenge.Client{}); n != 5 {
+		t.Errorf("I-15: %d messages to strangers who have the password", n)
+	}
+	if n := count(known); n != 5 {
+		t.Errorf("I-11: %d messages to a known device after that", n)
+	}
+	h.Clock.Advance(15 * time.Minute)
+	if n := count(known); n != 5 {
+		t.Errorf("I-15: %d messages to a known device", n)
+	}
+	if n := count(challenge.Client{}); n != 5 {
+		t.Errorf("I-15: %d messages to strangers after that", n)
+	}
+}
+
+func TestADestinationHasABudgetForTheKnownDevicesOfEveryAccount_I15(t *testing.T) {
+	h := build(t)
+	var names []string
+	var on []challenge.Client
+	for i := range 4 {
+		names = append(names, fmt.Sprint("twin", i))
+		h.Users.Add(challenge.Account{ID: names[i], Name: names[i], Email: "carol@example.com"}, password)
+		on = append(on, h.device(names[i], "carol@example.com"))
+	}
+	h.Clock.Advance(24 * time.Hour)
+	sent := 0
+	for i := range 12 {
+		if _, ok := h.sentOn(names[i%4], on[i%4]); ok {
+			sent++
+		}
+	}
+	if sent != 5 {
+		t.Errorf("I-15: %d messages to one address in a quarter of an hour", sent)
+	}
+}
+
+func TestStepUpsSpendNoCodesOfALogin_I11(t *testing.T) {
+	h := build(t, func(c *challenge.Config) { c.Sends.PerAccountDay = 7 })
+	known := h.device("carol", "carol@example.com")
+	out, _ := h.sentOn("carol", known)
+	out, err := h.logins.Verify(ctx, known, h.open(out.Token), challenge.CodeInput{Code: h.Outbox.Code("carol@example.com")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func() bool {
+		_, err := h.logins.BeginStepUp(ctx, known, h.open(out.Token), "email", false)
+		if err != nil && !errors.As(err, new(*challenge.BusyError)) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	sent := 0
+	for range 12 { // whoever has the cookie
+		h.Clock.Advance(31 * time.Second)
+		if asks() {
+			sent++
+		}
+	}
+	if sent != 5 {
+		t.Errorf("I-15: %d messages of step-ups in a quarter of an hour", sent)
+	}
+	h.Clock.Advance(31 * time.Second)
+	asks() // which is refused, and holds nothing up
+	p, ok := h.open(h.on("carol", known).Token).Pending()
+	if !ok || p.Prompt.SentAt.IsZero() {
+		t.Error("I-11: step-ups keep the owner from logging in")
+	}
+	if h.Clock.Advance(15 * time.Minute); !asks() {
+		t.Error("I-15: none in the next quarter of an hour")
+	}
+	if _, err := h.logins.BeginStepUp(ctx, known, h.open(out.Token), "email", false); !errors.As(err, new(*challenge.BusyError)) {
+		t.Errorf("I-15: two inside a cooldown: %v", err)
+	}
+	if p, ok = h.open(h.on("carol", known).Token).Pending(); !ok || !p.Prompt.SentAt.IsZero() {
+		t.Error("I-15: one of a login inside the cooldown of a step-up's")
+	}
+	for want := range 2 {
+		if h.Clock.Advance(15 * time.Minute); asks() != (want == 0) {
+			t.Error("I-15: of step-ups, 7 messages of a day are allowed and 6 were sent")
+		}
+	}
+}
+
+func TestNewNumbersSpendNothingThatLoginsNeed_I15(t *testing.T) {
+	for what, limits := range map[string]challenge.SendLimits{
+		"the range of numbers": {PerPrefixHour: 3},
+		"the client":           {PerClientHour: 3},
+		"the account":          {PerAccountShort: 3},
+		"the account in a day": {PerAccountDay: 3},
+	} {
+		t.Run(what, func(t *testing.T) {
+			o := owned(t, func(c *challenge.Config) { c.Sends = limits })
+			c := challenge.Client{Addr: address(1)}
+			token := o.by(c, func() string { return o.codeOf(tablet, 0) }).Token
+			sent := 0
+			for i := range 6 {
+				o.Clock.Advance(31 * time.Second)
+				if _, err := o.logins.BeginEnrolment(ctx, c, o.open(token), challenge.EnrolInput{Method: "sms", Destination: fmt.Sprintf("+3160000%04d", 100+i)}); err == nil {
+					sent++
+				}
+			}
+			if sent != 3 {
+				t.Errorf("I-15: %d messages to new numbers", sent)
+			}
+			o.SetVerdict("6", challenge.Verdict{Factors: []string{"sms"}})
+			name := "sam"
+			if strings.HasPrefix(what, "the account") {
+				name = "alice"
+				o.SetVerdict("1", challenge.Verdict{Factors: []string{"email"}})
+			}
+			if _, ok := o.sentOn(name, c); !ok {
+				t.Errorf("I-15: they use up what a login needs of %s", what)
+			}
+		})
+	}
+	o := owned(t, func(c *challenge.Config) { c.Sends.GlobalHour = 3 })
+	token := o.byTablet()
+	for i := range 3 {
+		o.Clock.Advance(31 * time.Second)
+		if _, err := o.logins.BeginEnrolment(ctx, challenge.Client{}, o.open(token), challenge.EnrolInput{Method: "sms", Destination: fmt.Sprintf("+3160000%04d", 100+i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := o.sentOn("sam", challenge.Client{}); ok {
+		t.Error("I-15: the budget of everybody is money, and one")
 	}
 }
 

@@ -173,10 +173,11 @@ type (
 	revoke struct{ renew epoch }   // ends all, and every pending login with them
 	ended  struct{ keys []string } // the session records under these keys are gone
 	// pay takes one message out of the send budget before it is made (I-15). again: a fallback within the same act, which
-	// the cooldown that the failed send began does not hold up.
+	// the cooldown that the failed send began does not hold up. apart: its windows are counted elsewhere, and only the cooldown here.
 	pay struct {
 		device deviceID
 		again  bool
+		apart  bool
 	}
 
 	block struct{ renew epoch }                     // by an administrator: revoke, and nobody comes in
@@ -415,7 +416,7 @@ func (r rules) step(rec account, in any, now time.Time) (account, error) {
 		if !in.again && now.Before(bs.sends.last.Add(r.sendCooldown)) {
 			return rec, refusedCooldown
 		}
-		if !bs.sends.short.take(r.sendShort, sendShortWindow, now) || !bs.sends.day.take(r.sendDay, sendDayWindow, now) {
+		if !in.apart && (!bs.sends.short.take(r.sendShort, sendShortWindow, now) || !bs.sends.day.take(r.sendDay, sendDayWindow, now)) {
 			return rec, refusedSends
 		}
 		bs.sends.last = now

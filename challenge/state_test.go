@@ -428,6 +428,9 @@ func TestStateMachine(t *testing.T) {
 		{"I-15: but is paid for", also(pay{}, pay{again: true}, pay{again: true}, pay{again: true}, pay{again: true}), pay{again: true}, refusedSends, nil},
 		{"I-15: no sixth message in a quarter of an hour", also(pay{}, time.Minute, pay{}, time.Minute, pay{}, time.Minute, pay{}, time.Minute, pay{}, 11*time.Minute-1), pay{}, refusedSends, nil},
 		{"I-15: success gives no messages back", also(pay{}, time.Minute, pay{}, time.Minute, pay{}, time.Minute, pay{}, time.Minute, pay{}, bound(1, proofUsed{}), time.Minute), pay{}, refusedSends, nil},
+		{"I-15: what is counted elsewhere uses up nothing here", also(pay{apart: true}, time.Minute, pay{apart: true}, time.Minute, pay{apart: true}, time.Minute, pay{apart: true}, time.Minute, pay{apart: true}, time.Minute), pay{}, nil, nil},
+		{"I-15: but begins a cooldown", also(pay{apart: true}), pay{}, refusedCooldown, nil},
+		{"I-15: and is held up by one", also(pay{}), pay{apart: true}, refusedCooldown, nil},
 		{"I-15: nor does an administrator", also(pay{}, free{authenticators: true, everything: true}), pay{}, refusedCooldown, nil},
 
 		{"an input that nobody wrote is refused", nil, struct{}{}, refusal("unknown input"), nil},

@@ -44,6 +44,7 @@ func (l *Logins) living(ctx context.Context, c Client, s *Session) (*Login, subj
 		return nil, subject{}, Verdict{}, ErrEnded
 	}
 	sub, err := l.subject(ctx, c, a, rec, login.device, PurposeStepUp, login.channel)
+	sub.finished = true
 	if err != nil {
 		return nil, subject{}, Verdict{}, err
 	}

@@ -40,6 +40,9 @@ var (
 	ErrEnded = errors.New("challenge: the login has ended")
 	// ErrSend is a message that could not be delivered by any allowed channel.
 	ErrSend = errors.New("challenge: the code could not be sent")
+	// ErrDestination is a new number to which nothing is sent: of a country that gets no messages, or of which too few codes come
+	// back (see [SendLimits]). It wraps ErrSend; trying again does not help.
+	ErrDestination = fmt.Errorf("%w: not to this number", ErrSend)
 	// ErrUnavailable is a store, policy, user table, key, clock or random source in error. Answer 503; [Logins.RecordOutage]
 	// leaves the event, which the middleware does by itself.
 	ErrUnavailable = errors.New("challenge: unavailable")

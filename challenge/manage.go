@@ -125,7 +125,7 @@ func (l *Logins) Enrollable() (names []string) {
 
 // BeginEnrolment makes a new authenticator, which counts for nothing before its first right answer, and abandons whatever
 // the account had begun before. It returns ErrNotFresh before password and second factor were shown within [ConfirmedWithin], ErrMethod,
-// ErrMalformed for what is no destination, ErrSend, or a *BusyError with Cooldown set.
+// ErrMalformed for what is no destination, ErrDestination for one that gets no messages, ErrSend, or a *BusyError with Cooldown set.
 func (l *Logins) BeginEnrolment(ctx context.Context, c Client, s *Session, in EnrolInput) (NewAuthenticator, error) {
 	c = c.in(s)
 	login, sub, err := l.changing(ctx, c, s, false)

@@ -314,18 +314,22 @@ func begin(ctx context.Context, f Factor, a *Attempt) (err error) {
 }
 
 // payFor lets a message go or says why not, to the audit too. wait is set when a budget is spent for now; ErrSend is for a
-// number that gets no message at all, so that a fallback is taken.
+// number that gets no message at all, so that a fallback is taken, and ErrDestination for one that was typed in.
 func (l *Logins) payFor(ctx context.Context, s *subject, method, channel, to string, again bool) (wait *waitError, err error) {
 	refused := func(reason string) error {
 		return l.Record(ctx, event(audit.SendRefused, audit.Failure, s.client, s.account, method, reason))
 	}
 	if channel == ChannelSMS {
+		never := ErrSend
+		if s.purpose == PurposeEnrol { // whoever has typed it in can type in another
+			never = ErrDestination
+		}
 		if !l.sends.mayGo(to) {
-			return nil, errors.Join(ErrSend, refused("no messages to "+countryCode(to)))
+			return nil, errors.Join(never, refused("no messages to "+countryCode(to)))
 		}
 		if beginning, err := l.pumped(ctx, method, to, s.purpose); err != nil || beginning != "" {
 			if err == nil { // of the number, the audit learns no more than its country
-				err = errors.Join(ErrSend, refused("too few codes entered from "+countryCode(to)))
+				err = errors.Join(never, refused("too few codes entered from "+countryCode(to)))
 			}
 			return nil, err
 		}

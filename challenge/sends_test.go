@@ -490,3 +490,29 @@ func TestAFallbackStaysInsideWhatIsAllowed(t *testing.T) {
 		t.Error("a fallback to a method that the policy does not allow")
 	}
 }
+
+func TestANewNumberThatGetsNoMessagesIsRefusedAsOne_I15(t *testing.T) {
+	o := owned(t)
+	token := o.byTablet()
+	begin := func(number string) error {
+		o.take()
+		_, err := o.logins.BeginEnrolment(ctx, challenge.Client{}, o.open(token), challenge.EnrolInput{Method: "sms", Destination: number})
+		return err
+	}
+	for _, number := range []string{"+979900000009", "+88160000009"} {
+		if err := begin(number); !errors.Is(err, challenge.ErrDestination) || !errors.Is(err, challenge.ErrSend) {
+			t.Errorf("%s: %v", number, err)
+		}
+		if refused := o.events(audit.SendRefused); len(refused) != 1 || !strings.HasPrefix(refused[0].Reason, "no messages to +") {
+			t.Errorf("I-21: %+v", refused)
+		}
+	}
+	if err := begin("+31600000009"); err != nil {
+		t.Errorf("the next one, at once: %v", err)
+	}
+	o.Outbox.Fail(challenge.ChannelSMS, errors.New("carrier down"))
+	o.Clock.Advance(time.Minute)
+	if err := begin("+31600000008"); !errors.Is(err, challenge.ErrSend) || errors.Is(err, challenge.ErrDestination) {
+		t.Errorf("one that cannot be reached now: %v", err)
+	}
+}

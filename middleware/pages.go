@@ -340,7 +340,7 @@ func (p page) NoticeText() string { return p.Notice.text(p.catalog, p.Lang) }
 func (p page) Invalid() bool {
 	switch p.Error.Key {
 	case texts.ErrorRefused, texts.ErrorPasswordAgain, texts.ErrorWrongCode, texts.ErrorReplayed, texts.ErrorMalformed,
-		texts.ErrorCodeExpired, texts.ErrorClockOff, texts.ErrorName, texts.ErrorAddress, texts.ErrorPhone:
+		texts.ErrorCodeExpired, texts.ErrorClockOff, texts.ErrorName, texts.ErrorAddress, texts.ErrorPhone, texts.ErrorNumber:
 		return true
 	}
 	return false

@@ -212,6 +212,8 @@ func (g *Group) beginEnrolment(v *visit, rt securityRoute, in fields) answer {
 		a.text = g.whyNot(v, false, texts.ErrorTooMany)
 	case sendFailed:
 		a.text = texts.ErrorSendFailedAlone
+	case badRequest:
+		typed.field = "destination"
 	case methodUnavailable:
 	case freshRequired:
 		v.keep(rt.path, *typed)

@@ -584,6 +584,7 @@ func TestWhatIsTypedIsKeptBesideTheMessage(t *testing.T) {
 		{"/email", "destination", "alice at work", "not an e-mail address", []string{"name", "work <1>"}},
 		{"/email", "destination", "", "not an e-mail address", []string{"name", "work"}},
 		{"/phone", "destination", "0612345678", "not a number with its country code", []string{"name", "mine"}},
+		{"/phone", "destination", "+979900000009", "No codes are sent to numbers like this one", []string{"name", "mine"}},
 		{"/phone", "name", strings.Repeat("n", 65), "at most 64", []string{"destination", "+31612345678"}},
 		{"/totp", "name", "two\nlines", "at most 64", nil},
 	} {

@@ -404,6 +404,9 @@ func (g *Group) explain(v *visit, err error, at place) answer {
 	for _, row := range explanations {
 		if errors.Is(err, row.err) {
 			a.problem = row.problem
+			if row.err == challenge.ErrDestination {
+				a.text = texts.ErrorNumber
+			}
 			if at == atFresh && a.problem == refusedLogin {
 				a.problem = wrongPassword
 			}
@@ -435,6 +438,7 @@ var explanations = []struct {
 	{challenge.ErrNotAllowed, notAllowed},
 	{challenge.ErrNotFresh, freshRequired},
 	{challenge.ErrEnded, loginRequired},
+	{challenge.ErrDestination, badRequest},
 	{challenge.ErrSend, sendFailed},
 	{challenge.ErrRefused, refusedLogin},
 }

@@ -254,6 +254,7 @@ Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ih
 	ErrorName:          "Ein Name hat höchstens 64 Buchstaben, in einer Zeile.",
 	ErrorAddress:       "Das ist keine E-Mail-Adresse. Schreiben Sie sie wie name@example.com.",
 	ErrorPhone:         "Das ist keine Nummer mit Landesvorwahl. Beginnen Sie mit + und dem Land.",
+	ErrorNumber:        "An solche Nummern werden keine Codes gesendet. Verwenden Sie eine andere Nummer.",
 	ErrorGone:          "Das gibt es nicht mehr. So sieht es jetzt aus.",
 	ErrorEnrolExpired:  "Das dauerte zu lange, also wurde nichts eingerichtet. Fangen Sie noch einmal an.",
 	ErrorLastFactor:    "Das ist Ihr letzter zweiter Schritt, und Ihr Konto braucht einen. Fügen Sie erst einen anderen hinzu.",

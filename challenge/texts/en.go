@@ -252,6 +252,7 @@ Was it you? Then there is nothing to do. If not, change your password now and te
 	ErrorName:          "A name is at most 64 letters, on one line.",
 	ErrorAddress:       "That is not an e-mail address. Write it like name@example.com.",
 	ErrorPhone:         "That is not a number with its country code. Begin with + and the country.",
+	ErrorNumber:        "No codes are sent to numbers like this one. Use another number.",
 	ErrorGone:          "That is not there any more. This is what there is now.",
 	ErrorEnrolExpired:  "That took too long, so nothing was set up. Begin again.",
 	ErrorLastFactor:    "This is your last second step, and your account needs one. Add another one first.",

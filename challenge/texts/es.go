@@ -253,6 +253,7 @@ Cuándo: {time}
 	ErrorName:          "Un nombre tiene como máximo 64 letras, en una línea.",
 	ErrorAddress:       "Eso no es una dirección de correo. Escríbala como nombre@example.com.",
 	ErrorPhone:         "Eso no es un número con prefijo. Empiece por + y el país.",
+	ErrorNumber:        "No se envían códigos a números como este. Use otro número.",
 	ErrorGone:          "Eso ya no está. Esto es lo que hay ahora.",
 	ErrorEnrolExpired:  "Tardó demasiado, así que no se ha configurado nada. Empiece de nuevo.",
 	ErrorLastFactor:    "Es su último segundo paso y su cuenta necesita uno. Añada antes otro.",

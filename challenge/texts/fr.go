@@ -253,6 +253,7 @@ C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mo
 	ErrorName:          "Un nom a au plus 64 lettres, sur une ligne.",
 	ErrorAddress:       "Ce n'est pas une adresse e-mail. Écrivez-la comme nom@example.com.",
 	ErrorPhone:         "Ce n'est pas un numéro avec indicatif. Commencez par + et le pays.",
+	ErrorNumber:        "Aucun code n'est envoyé à ce type de numéro. Utilisez un autre numéro.",
 	ErrorGone:          "Cela n'existe plus. Voici ce qu'il y a maintenant.",
 	ErrorEnrolExpired:  "C'était trop long : rien n'a été configuré. Recommencez.",
 	ErrorLastFactor:    "C'est votre dernière deuxième étape, et votre compte en a besoin d'une. Ajoutez-en d'abord une autre.",

@@ -240,6 +240,7 @@ const (
 	ErrorName          Key = "error.name"
 	ErrorAddress       Key = "error.address"
 	ErrorPhone         Key = "error.phone"
+	ErrorNumber        Key = "error.number" // one that gets no messages
 	ErrorGone          Key = "error.gone"
 	ErrorEnrolExpired  Key = "error.enrol-expired"
 	ErrorLastFactor    Key = "error.last-factor"

@@ -252,6 +252,7 @@ Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en meld
 	ErrorName:          "Een naam is hooguit 64 letters, op één regel.",
 	ErrorAddress:       "Dat is geen e-mailadres. Schrijf het als naam@example.com.",
 	ErrorPhone:         "Dat is geen nummer met landcode. Begin met + en het land.",
+	ErrorNumber:        "Naar zulke nummers sturen wij geen codes. Gebruik een ander nummer.",
 	ErrorGone:          "Dat is er niet meer. Dit is wat er nu is.",
 	ErrorEnrolExpired:  "Dat duurde te lang, dus er is niets ingesteld. Begin opnieuw.",
 	ErrorLastFactor:    "Dit is je laatste tweede stap, en je account heeft er een nodig. Voeg eerst een andere toe.",

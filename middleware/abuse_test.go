@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -39,6 +40,47 @@ func TestAnotherSiteCannotMakeALoginSendCodes_I11(t *testing.T) {
 		t.Errorf("%d mails went out", n-sent)
 	}
 	b.want(b.post("/login/fresh", "code", w.Outbox.Code("carol@example.com"), "next", "/account/transfer"), 303, "/account/transfer")
+}
+
+func TestShowingAStepUpAgainSendsNothing_I15(t *testing.T) {
+	w := found(t, func(c *challenge.Config, _ *Config) { c.InsecureUnlimitedSends = true })
+	b := w.browser()
+	b.get("/login")
+	b.want(b.post("/login", "username", "sam", "password", password), 303, "/login/verify")
+	b.get("/login/verify")
+	b.want(b.post("/login/verify", "code", w.Outbox.Code("+31600000001")), 303, "/account")
+	sent := len(w.Outbox.Messages())
+	sends := func(what string, n int) {
+		t.Helper()
+		if now := len(w.Outbox.Messages()); now != sent+n {
+			t.Errorf("%s: %d messages went out, want %d", what, now-sent, n)
+		}
+		sent = len(w.Outbox.Messages())
+	}
+	const here = "/login/fresh?next=%2Faccount%2Ftransfer&method="
+	for _, method := range []string{"sms", "email"} {
+		b.want(b.get(here+method), 200, "")
+		sends("chosen: "+method, 1)
+		for range 3 {
+			b.want(b.get(here+method), 200, "")
+			b.want(b.get("/login/fresh?next=/account/transfer"), 200, "")
+		}
+		sends("shown again: "+method, 0)
+	}
+	b.want(b.post("/login/fresh", "method", "email", "next", "/account/transfer"), 303, "/login/fresh?next=%2Faccount%2Ftransfer")
+	sends("asked for by the button", 1)
+	b.want(b.get(b.at), 200, "")
+	sends("where that leads to", 0)
+	w.Clock.Advance(10 * time.Minute)
+	b.want(b.get(here+"email"), 200, "")
+	sends("when the code is too old", 1)
+	b.want(b.post("/login/fresh", "code", w.Outbox.Code("sam@example.com"), "next", "/account/transfer"), 303, "/account/transfer")
+
+	// The code went another way.
+	w.Outbox.Fail(challenge.ChannelSMS, errors.New("carrier down"))
+	b.get(here + "sms")
+	b.get(here + "sms")
+	sends("by the fallback", 1)
 }
 
 func TestNobodysGuessesKeepAnybodyFromLoggingOut(t *testing.T) {

@@ -198,10 +198,13 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	}
 	var asks challenge.StepUpPrompt
 	var err error
-	if broughtHere(v.r) {
+	brought := broughtHere(v.r)
+	if brought || v.r.Method == http.MethodGet && method != "" {
 		// Another site can bring a browser here as often as it likes. That sends nothing: there is a button for it.
 		asks, err = g.logins.StepUpMethods(v.parent, v.client(), v.session, a.strong)
-	} else {
+	}
+	// Nor does showing the page again, while the code that it asks for is good.
+	if p := asks.Prompt; !brought && (err != nil || p.SentAt.IsZero() || p.Method != method && p.FellBack != method) {
 		asks, err = g.logins.BeginStepUp(v.parent, v.client(), v.session, method, a.strong)
 	}
 	if err != nil {

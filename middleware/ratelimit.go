@@ -249,7 +249,7 @@ func (w *core) subject(r *http.Request) Subject {
 // sessionOf looks up the session of a post to one of our routes, for a limit that stands in front of them.
 func (w *core) sessionOf(r *http.Request) *challenge.Session {
 	shown, slot := credential{}, challenge.Bearer
-	if under(path.Clean(r.URL.Path), w.paths.API) {
+	if under(path.Clean(r.URL.Path), w.paths.API+"/login") { // pages look at the cookie only
 		shown = fromHeader(r)
 	}
 	if shown.kind == noCredential {

@@ -314,6 +314,22 @@ func TestARequestThatShowsTwoNamesIsForNobody(t *testing.T) {
 	}
 }
 
+func TestALimitReadsTheSessionThatItsRouteReads(t *testing.T) {
+	w := found(t, func(_ *challenge.Config, c *Config) { c.Paths.Login = "/api/in" })
+	out, err := w.logins.Password(context.Background(), challenge.Client{}, &challenge.Session{}, challenge.PasswordInput{Slot: challenge.Cookie, Name: "alice", Password: []byte(password)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{"/api/in/verify": true, "/api//in/verify": true, "/api/login/verify": false} {
+		r := httptest.NewRequest("POST", path, nil)
+		r.AddCookie(&http.Cookie{Name: w.web.cookies.session, Value: out.Token})
+		r.Header.Set("Authorization", "Bearer "+randomToken()[:43])
+		if got := w.web.sessionOf(r).Exists(); got != want {
+			t.Errorf("%s beside a header: the cookie counts: %v", path, got)
+		}
+	}
+}
+
 func TestForwardedHeadersCountOnlyFromProxies_I22(t *testing.T) {
 	w := found(t, func(_ *challenge.Config, c *Config) {
 		c.LoginRate, c.TrustedProxies = 1, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}

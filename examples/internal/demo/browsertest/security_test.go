@@ -125,10 +125,14 @@ func TestAliceSeesWhereSheIsLoggedInAndEndsIt(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	phone, laptop := s.withoutScripts(t), s.withoutScripts(t)
-	phone.password("alice")
-	phone.code(totp(t, aliceSecret))
-	laptop.recover("alice", s.recovery[0])
+	phone.recover("alice", s.recovery[0])
+	laptop.password("alice")
+	laptop.code(totp(t, aliceSecret))
 
+	// A recovery code ends nobody else's login.
+	phone.open("/account/security")
+	phone.at("/account/security/sessions", phone.press("Logins"), 200)
+	phone.reads("Before you change anything here")
 	laptop.open("/account/security")
 	laptop.at("/account/security/sessions", laptop.press("Logins"), 200)
 	laptop.reads("By Password, Authenticator app", "By Password, Recovery code")

@@ -89,6 +89,9 @@ func (l *Logins) ForgetDevices(ctx context.Context, accountID, actor string) err
 	if _, err := l.apply(ctx, accountKey(accountID), forget{}); err != nil {
 		return err
 	}
+	if err := l.forgetPrograms(ctx, accountID); err != nil {
+		return err
+	}
 	return l.administered(ctx, audit.DeviceForgotten, a, "", actor)
 }
 
@@ -121,6 +124,9 @@ func (l *Logins) ResetFactors(ctx context.Context, accountID, actor string) erro
 		if _, err := l.apply(ctx, accountKey(accountID), in); err != nil {
 			return err
 		}
+	}
+	if err := l.forgetPrograms(ctx, accountID); err != nil {
+		return err
 	}
 	var names []string
 	lang := l.texts.Match(a.Language, "")

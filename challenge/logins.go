@@ -74,8 +74,8 @@ type Config struct {
 	Absolute time.Duration // zero means 24 hours, which is also the most
 
 	// Notices, when set, tells people by mail what happened to their account: a factor added or removed, a recovery code
-	// used, a login from a new device, a block. At most one of a kind for each account and day, after the answer; each
-	// authenticator and each recovery code is a kind of its own, up to 50 mails a day.
+	// used, a login from a new device (of a program: from a new network), a block. At most one of a kind for each account and
+	// day, after the answer; each authenticator and each recovery code is a kind of its own, up to 50 mails a day.
 	Notices Sender
 
 	// AccessTokens is how long an access token lives, which a program gets for a login or for a service account's password;

@@ -28,6 +28,7 @@ var (
 	noticeRecoveryMade  = notice{"recovery codes made", texts.NoticeFactorSubject, texts.NoticeFactorAdded, maxActs}
 	noticeRecovery      = notice{"recovery code used", texts.NoticeRecoverySubject, texts.NoticeRecoveryBody, maxActs}
 	noticeNewDevice     = notice{"new device", texts.NoticeNewDeviceSubject, texts.NoticeNewDeviceBody, 1}
+	noticeNewNetwork    = notice{"new network", texts.NoticeNewDeviceSubject, texts.NoticeNewNetworkBody, 1}
 	noticeBlocked       = notice{"blocked", texts.NoticeBlockedSubject, texts.NoticeBlockedBody, 1}
 )
 
@@ -115,9 +116,12 @@ func (l *Logins) due(ctx context.Context, a Account, of []notice) (*notice, erro
 func (l *Logins) WaitForNotices() { l.noticesDone.Wait() }
 
 // arrival is the mail about a login from where the account has not been used before, if it is one.
-func (p *promotion) arrival() []notice {
-	if p.newDevice {
+func (p *promotion) arrival(ctx context.Context, c Client) []notice {
+	switch {
+	case p.newDevice:
 		return []notice{noticeNewDevice}
+	case p.fromNewNetwork(ctx, c):
+		return []notice{noticeNewNetwork}
 	}
 	return nil
 }

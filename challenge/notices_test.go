@@ -2,6 +2,8 @@ package challenge_test
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -336,5 +338,118 @@ func TestNobodyIsToldWhoHasNoAddressOfTheirOwn(t *testing.T) {
 	o.logins.WaitForNotices()
 	if n := len(o.mails.Messages()); n != before || o.open(token).Exists() {
 		t.Errorf("%d mails", n-before)
+	}
+}
+
+// program logs alice in without a browser, from an address.
+func (o *own) program(from string, code func() string) {
+	o.t.Helper()
+	o.Clock.Advance(time.Minute)
+	c := challenge.Client{Addr: netip.MustParseAddr(from)}
+	out, err := o.logins.Password(ctx, c, &challenge.Session{}, challenge.PasswordInput{Slot: challenge.Bearer, Name: "alice", Password: []byte(password)})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	s, err := o.logins.Open(ctx, challenge.Bearer, out.Token)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if _, err := o.logins.Verify(ctx, c, s, challenge.CodeInput{Code: code()}); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func TestALoginOfAProgramFromANewNetworkIsToldOf(t *testing.T) {
+	const home, work, train = "192.0.2.1", "198.51.100.1", "2001:db8:1:2::1"
+	day := 24 * time.Hour
+	for _, c := range []struct {
+		name string
+		do   func(o *own, login func(from string, mails int))
+	}{
+		{"where a browser was used, the first", func(_ *own, login func(string, int)) {
+			login(home, 1)
+			login(home, 0)
+		}},
+		{"one a day", func(o *own, login func(string, int)) {
+			login(home, 1)
+			login(work, 0)
+			o.Clock.Advance(day)
+			login(train, 1)
+			o.Clock.Advance(day)
+			login("2001:db8:1:2:3:4:5:6", 0) // the same network
+			login(work, 0)
+			login("203.0.113.1", 1)
+		}},
+		{"after half a year", func(o *own, login func(string, int)) {
+			login(home, 1)
+			o.Clock.Advance(179 * day)
+			login(home, 0)
+			o.Clock.Advance(179 * day)
+			login(home, 0)
+			login(work, 1)
+			o.Clock.Advance(181 * day)
+			login(train, 0) // the first of all, again
+			login(home, 1)
+		}},
+		{"each half a year after it was last used", func(o *own, login func(string, int)) {
+			login(home, 1)
+			o.Clock.Advance(100 * day)
+			login(work, 1)
+			o.Clock.Advance(81 * day)
+			login(home, 1)
+			login(work, 0)
+		}},
+		{"eight are remembered", func(o *own, login func(string, int)) {
+			for i := range 9 {
+				o.Clock.Advance(day)
+				login(fmt.Sprintf("10.0.0.%d", i+1), 1)
+				if i == 0 {
+					o.Clock.Advance(day)
+				}
+				login("10.0.0.1", 0)
+			}
+			o.Clock.Advance(day)
+			login("10.0.0.2", 1) // the one not used for longest
+			login("10.0.0.9", 0)
+		}},
+		{"when all devices are forgotten", func(o *own, login func(string, int)) {
+			login(home, 1)
+			o.Clock.Advance(day)
+			login(work, 1)
+			o.Clock.Advance(day)
+			if err := o.logins.ForgetDevice(ctx, challenge.Client{}, o.open(o.fresh()), ""); err != nil {
+				t.Fatal(err)
+			}
+			o.fresh() // the browser is known once more
+			login(home, 1)
+			if err := o.logins.ForgetDevices(ctx, "1", "admin"); err != nil {
+				t.Fatal(err)
+			}
+			login(home, 0) // the first of all
+		}},
+		{"no more than one by a recovery code", func(o *own, _ func(string, int)) {
+			o.program(home, o.nextCode)
+			if got := o.told("herstelcode", "programma"); !slices.Equal(got, []int{1, 0}) {
+				t.Errorf("%v", got)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := settled(t)
+			c.do(o, func(from string, mails int) {
+				t.Helper()
+				o.program(from, func() string { return o.codeOf(tablet, 0) })
+				if got := o.told("programma", "apparaat waarop"); got[0] != mails {
+					t.Errorf("a login from %s: %d mails, want %d", from, got[0], mails)
+				}
+			})
+		})
+	}
+	// An account that programs use and nobody else.
+	o := owned(t)
+	for i, from := range []string{home, home, work} {
+		if o.program(from, func() string { return o.codeOf(tablet, 0) }); o.told("programma")[0] != i/2 {
+			t.Errorf("login %d", i)
+		}
 	}
 }

@@ -161,6 +161,11 @@ func (l *Logins) ForgetDevice(ctx context.Context, c Client, s *Session, id stri
 	copy(device[:], raw)
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	if id == "" {
+		if err := l.forgetPrograms(ctx, sub.account.ID); err != nil {
+			return err
+		}
+	}
 	t, err := l.apply(ctx, accountKey(sub.account.ID), forget{device})
 	if err != nil || len(t.before.devices) == len(t.after.devices) {
 		return err

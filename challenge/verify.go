@@ -446,7 +446,7 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 		err = l.Record(ctx, event(name, audit.Success, c, p.account, method, p.reason))
 	}
 	if err == nil && method == recoveryName {
-		err = l.recoveryUsed(ctx, c, p.account, p.arrival()...)
+		err = l.recoveryUsed(ctx, c, p.account, p.arrival(ctx, c)...)
 	}
 	if err == nil && p.confirm != nil {
 		err = l.Record(ctx, event(audit.FactorEnrolled, audit.Success, c, p.account, method, "during login"))
@@ -460,8 +460,10 @@ func (l *Logins) promote(ctx context.Context, c Client, p *promotion, next strin
 			_ = l.Record(ctx, event(audit.StoreFailed, audit.Failure, c, p.account, "", "Users.LoggedIn failed"))
 		}
 	}
-	if n := p.arrival(); n != nil && method != recoveryName { // of that, one mail is enough
-		l.notify(c, p.account, n[0], method)
+	if method != recoveryName { // of that, one mail is enough
+		for _, n := range p.arrival(ctx, c) {
+			l.notify(c, p.account, n, method)
+		}
 	}
 	if p.confirm != nil {
 		l.notify(c, p.account, noticeFactorAdded, method)

@@ -50,6 +50,13 @@ Von: {address}
 
 Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ihr Passwort und melden Sie sich auf der Sicherheitsseite Ihres Kontos überall ab.
 `,
+	NoticeNewNetworkBody: `Ein Programm, etwa eine App auf einem Telefon, hat sich an Ihrem Konto bei {site} aus einem Netz angemeldet, aus dem das noch keines getan hat.
+
+Wann: {time}
+Von: {address}
+
+Waren Sie das? Dann brauchen Sie nichts zu tun. Wenn nicht, ändern Sie jetzt Ihr Passwort und melden Sie sich auf der Sicherheitsseite Ihres Kontos überall ab.
+`,
 	NoticeBlockedSubject: "Die Anmeldung an Ihrem Konto bei {site} ist vorübergehend gesperrt",
 	NoticeBlockedBody: `An Ihrem Konto bei {site} gab es zu viele fehlgeschlagene Anmeldeversuche. Neue Versuche werden jetzt abgelehnt. Das dauert {wait}, danach können Sie sich wieder anmelden.
 

@@ -48,6 +48,13 @@ From: {address}
 
 Was it you? Then there is nothing to do. If not, change your password now and log out everywhere on the security page of your account.
 `,
+	NoticeNewNetworkBody: `A program, such as an app on a phone, logged in to your account at {site} from a network that none has logged in from before.
+
+When: {time}
+From: {address}
+
+Was it you? Then there is nothing to do. If not, change your password now and log out everywhere on the security page of your account.
+`,
 	NoticeBlockedSubject: "Logging in to your account at {site} is blocked for a while",
 	NoticeBlockedBody: `Too many wrong attempts to log in were made to your account at {site}. New attempts are refused for {wait}; then you can log in again.
 

@@ -49,6 +49,13 @@ Desde: {address}
 
 ¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña y cierre todas las sesiones en la página de seguridad de su cuenta.
 `,
+	NoticeNewNetworkBody: `Un programa, como una aplicación en un teléfono, ha iniciado sesión en su cuenta de {site} desde una red desde la que ninguno lo había hecho antes.
+
+Cuándo: {time}
+Desde: {address}
+
+¿Ha sido usted? Entonces no tiene que hacer nada. Si no, cambie ahora su contraseña y cierre todas las sesiones en la página de seguridad de su cuenta.
+`,
 	NoticeBlockedSubject: "El inicio de sesión en su cuenta de {site} está bloqueado por un rato",
 	NoticeBlockedBody: `Ha habido demasiados intentos fallidos de iniciar sesión en su cuenta de {site}. Se rechazarán nuevos intentos durante {wait}; después podrá volver a iniciar sesión.
 

@@ -49,6 +49,13 @@ Depuis : {address}
 
 C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mot de passe et déconnectez-vous partout sur la page de sécurité de votre compte.
 `,
+	NoticeNewNetworkBody: `Un programme, par exemple une application sur un téléphone, s'est connecté à votre compte sur {site} depuis un réseau d'où aucun ne s'était encore connecté.
+
+Quand : {time}
+Depuis : {address}
+
+C'était vous ? Vous n'avez rien à faire. Sinon, changez tout de suite votre mot de passe et déconnectez-vous partout sur la page de sécurité de votre compte.
+`,
 	NoticeBlockedSubject: "La connexion à votre compte sur {site} est bloquée pour un moment",
 	NoticeBlockedBody: `Il y a eu trop d'essais de connexion manqués à votre compte sur {site}. Les nouveaux essais sont refusés pendant {wait} ; ensuite, vous pourrez à nouveau vous connecter.
 

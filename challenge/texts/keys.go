@@ -18,6 +18,7 @@ const (
 	NoticeRecoveryBody       Key = "notice.recovery.body"       // {site}, {time}, {address}: a recovery code was used
 	NoticeNewDeviceSubject   Key = "notice.new-device.subject"  // {site}
 	NoticeNewDeviceBody      Key = "notice.new-device.body"     // {site}, {time}, {address}
+	NoticeNewNetworkBody     Key = "notice.new-network.body"    // {site}, {time}, {address}: under the subject of a new device
 	NoticeBlockedSubject     Key = "notice.blocked.subject"     // {site}
 	NoticeBlockedBody        Key = "notice.blocked.body"        // {site}, {time}, {address}, {wait}
 	NoticePasswordSubject    Key = "notice.password.subject"    // {site}

@@ -48,6 +48,13 @@ Vanaf: {address}
 
 Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en log overal uit op de beveiligingspagina van je account.
 `,
+	NoticeNewNetworkBody: `Een programma, zoals een app op een telefoon, heeft op je account bij {site} ingelogd vanaf een netwerk vanwaar dat niet eerder is gebeurd.
+
+Wanneer: {time}
+Vanaf: {address}
+
+Was jij dit? Dan hoef je niets te doen. Zo niet: wijzig nu je wachtwoord en log overal uit op de beveiligingspagina van je account.
+`,
 	NoticeBlockedSubject: "Inloggen op je account bij {site} is even geblokkeerd",
 	NoticeBlockedBody: `Er zijn te veel mislukte pogingen gedaan om in te loggen op je account bij {site}. Nieuwe pogingen worden {wait} lang geweigerd; daarna kun je weer inloggen.
 

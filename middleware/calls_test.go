@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,15 +81,22 @@ func TestALoginIsEighteenCallsToTheStore(t *testing.T) {
 			t.Fatal(name, "is not in")
 		}
 	}
-	byPages := func(name string) {
+	at, err := url.Parse(recipeSite)
+	must(err)
+	known := map[string][]*http.Cookie{} // by name: what made a browser known
+	pages := func(name string, cookies []*http.Cookie) {
 		client := app.Client()
+		client.Jar.SetCookies(at, cookies)
 		page := read(client.Get(recipeSite + "/login"))
 		page = read(client.PostForm(recipeSite+"/login", middlewaretest.FillIn(page, "username", name, "password", recipePassword)))
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the account page is the app's
 		if got := shown(client.PostForm(recipeSite+"/login/verify", middlewaretest.FillIn(page, "code", code[name]()))); got != "/login/verify 303" {
 			t.Fatal(name, got)
 		}
+		known[name] = slices.DeleteFunc(client.Jar.Cookies(at), func(c *http.Cookie) bool { return !strings.HasSuffix(c.Name, "-device") })
 	}
+	byPages := func(name string) { pages(name, nil) }
+	again := func(name string) { pages(name, known[name]) }
 	for _, c := range []struct {
 		name, how           string
 		login               func(string)
@@ -95,8 +104,10 @@ func TestALoginIsEighteenCallsToTheStore(t *testing.T) {
 	}{
 		{"ann", "an app, by JSON", byJSON, 9, 7, 2},
 		{"ann", "an app, by pages", byPages, 10, 7, 2},
+		{"ann", "an app, by pages, in a browser used before", again, 13, 7, 2},
 		{"carol", "a mail, by JSON", byJSON, 14, 12, 2},
 		{"carol", "a mail, by pages", byPages, 15, 12, 2},
+		{"carol", "a mail, by pages, in a browser used before", again, 18, 12, 2},
 	} {
 		kit.Clock.Advance(2 * time.Minute) // the cooldown between two mails
 		store.loads, store.swaps, store.takes = 0, 0, 0

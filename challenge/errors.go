@@ -34,6 +34,8 @@ var (
 	// ErrLoginAgain is an [ErrNotAllowed] that a new login mends: this one has given too many wrong answers when it was asked to
 	// confirm itself.
 	ErrLoginAgain = fmt.Errorf("%w: log in again", ErrNotAllowed)
+	// ErrNoAddress is an [ErrNotAllowed] of an account that must enrol, and has nothing by which it could show first whose it is.
+	ErrNoAddress = fmt.Errorf("%w: enrolment needs a confirmed address", ErrNotAllowed)
 	// ErrNotFresh is an act that asks for a more recent second factor.
 	ErrNotFresh = errors.New("challenge: a fresh second factor is needed")
 	// ErrEnded is a login that was ended or has expired.

@@ -26,7 +26,8 @@ func (PasswordInput) Format(f fmtState, _ rune) { writeRedacted(f, "[password in
 //
 // It returns ErrRefused for an unknown name, a wrong password, a blocked budget, a disabled, blocked or service account; a
 // *BlockedError when the code budget is blocked (told after a right password only) or, to a known device, the password
-// budget; a *BusyError when too much is in flight; ErrNotAllowed when the account must enrol and cannot.
+// budget; a *BusyError when too much is in flight; ErrNoAddress when the account must enrol and cannot,
+// ErrNotAllowed when it has enrolled, and nothing of that can be used.
 func (l *Logins) Password(ctx context.Context, c Client, from *Session, in PasswordInput) (Outcome, error) {
 	first, err := l.checkName(ctx, c, in.Name, in.Password, byCookie, people)
 	if err != nil {

@@ -74,7 +74,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 			if err := l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, a, "", "nothing enrolled, and no way to prove the account's own address")); err != nil {
 				return Outcome{}, err
 			}
-			return Outcome{}, fmt.Errorf("%w: enrolment needs a confirmed address", ErrNotAllowed)
+			return Outcome{}, ErrNoAddress
 		}
 	}
 

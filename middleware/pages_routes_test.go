@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/audit"
 	"github.com/sallyport-go/sallyport/challenge"
+	"github.com/sallyport-go/sallyport/challenge/texts"
 )
 
 func TestStoryOfALoginInABrowser(t *testing.T) {
@@ -289,5 +290,19 @@ func TestTheCodeHeaderLogsInWithOneRequest(t *testing.T) {
 	status, a, h := w.call("POST", "/api/login", "", `{"username":"carol","password":"`+password+`"}`, "X-MFA-Code", "123456")
 	if status != 401 || len(w.Outbox.Messages()) != 0 || h.Get("Set-Cookie") != "" {
 		t.Error("a code header for a factor that sends:", status, a)
+	}
+}
+
+func TestWhoHasASecondStepIsNotToldThatThereIsNoAddress(t *testing.T) {
+	w := found(t)
+	w.SetVerdict("1", challenge.Verdict{Factors: []string{"email"}}) // alice has an app, which may not be used
+	w.SetVerdict("4", challenge.Verdict{})                           // dave has nothing
+	for name, want := range map[string]texts.Key{"alice": texts.ErrorNotAllowed, "dave": texts.ErrorEnrolImpossible} {
+		b := w.browser()
+		b.get("/login")
+		b.want(b.post("/login", "username", name, "password", password), 403, "")
+		if got := between(t, b.page, `role="alert">`, "<"); got != w.logins.Texts().Text("en", want) {
+			t.Errorf("%s reads %q", name, got)
+		}
 	}
 }

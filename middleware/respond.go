@@ -317,7 +317,6 @@ func (b browser) refuse(v *visit, a answer) {
 	case a.problem == sendFailed && alone(a):
 		message.Key = texts.ErrorSendFailedAlone
 	case a.problem == notAllowed && a.at == atLogin:
-		message.Key = texts.ErrorEnrolImpossible
 		a.at = elsewhere
 	}
 	if a.at == atCode && a.session == nil || a.at == atFresh && len(a.asks().Methods) == 0 || !staysOnPage(a.problem) {

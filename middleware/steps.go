@@ -416,6 +416,9 @@ func (g *Group) explain(v *visit, err error, at place) answer {
 			if errors.Is(err, challenge.ErrLoginAgain) {
 				a.text = texts.ErrorTriesSpent
 			}
+			if errors.Is(err, challenge.ErrNoAddress) {
+				a.text = texts.ErrorEnrolImpossible
+			}
 			return a
 		}
 	}

@@ -368,9 +368,9 @@ func (s *subject) class(now time.Time) sending {
 
 // pay takes one message out of every budget it touches, the account's first (I-15). Strangers who have the password, somebody
 // who has the cookie of a login, and somebody who types in numbers for accounts of their own spend nothing of what the
-// owner's login on a known device needs: each class of messages has its own windows of the account and of the destination. New
-// destinations also have their own of the client and of the range of numbers. The cooldown is one for each device, and for new
-// destinations that of strangers. The budget of everybody is one: it is money.
+// owner's login on a known device needs: each class of messages has its own windows of the account and of the destination, of
+// which step-ups share that of strangers. New destinations also have their own of the client and of the range of numbers. The
+// cooldown is one for each device, and for new destinations that of strangers. The budget of everybody is one: it is money.
 func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again bool) (*waitError, error) {
 	if l.rules.sendUnlimited {
 		return nil, nil
@@ -408,8 +408,12 @@ func (l *Logins) pay(ctx context.Context, s *subject, channel, to string, again 
 	if s.client.Addr.IsValid() { // first, so that a client whose own is spent spends nobody else's
 		shares = append(shares, share{quota{"client" + string(common), clientNet(s.client.Addr), l.sends.PerClientHour, time.Hour}, ofClient})
 	}
-	shares = append(shares, share{quota{"to" + string(class), channel + ":" + to, l.sends.PerAccountShort, sendShortWindow}, ofDestination},
-		share{quota{"to-day" + string(class), channel + ":" + to, l.sends.PerAccountDay, sendDayWindow}, ofDestination})
+	where := class
+	if class == toConfirm { // a login on a known device does without it: no mailbox gets more than it must
+		where = toStranger
+	}
+	shares = append(shares, share{quota{"to" + string(where), channel + ":" + to, l.sends.PerAccountShort, sendShortWindow}, ofDestination},
+		share{quota{"to-day" + string(where), channel + ":" + to, l.sends.PerAccountDay, sendDayWindow}, ofDestination})
 	if channel == ChannelSMS {
 		shares = append(shares, share{quota{"prefix" + string(common), numberRange(to), l.sends.PerPrefixHour, time.Hour}, ofRange})
 	}

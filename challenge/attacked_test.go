@@ -588,3 +588,60 @@ func TestI09AddingWithARecoveryCodeGivesNoGuessesBack(t *testing.T) {
 		t.Errorf("I-08: a fourth wrong answer, with something added between them: %v", err)
 	}
 }
+
+// I-11: each of these ends what the owner has begun, so that there must be few.
+func TestI11ARecoveryCodeAddsThreeAuthenticatorsADay(t *testing.T) {
+	o := owned(t)
+	out := o.adds(challenge.EnrolInput{Method: "totp", Name: "1"}, func(s string) string { return o.codeOf(s, 0) })
+	n := 1
+	for range 6 {
+		for _, v := range o.security().Factors {
+			if v.Name != "1" {
+				continue
+			}
+			next, err := o.logins.RemoveFactor(ctx, challenge.Client{}, o.open(out.Token), v.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = next
+		}
+		s, err := o.begin(out.Token, challenge.EnrolInput{Method: "totp", Name: "1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := o.confirm(out.Token, o.codeOf(s, 0))
+		switch {
+		case err == nil:
+			out = next
+			n++
+		case !errors.Is(err, challenge.ErrNotAllowed):
+			t.Fatal(err)
+		}
+	}
+	if n != 3 {
+		t.Errorf("I-11: %d", n)
+	}
+	if r := o.record("1"); r.CodeSpent != 0 {
+		t.Errorf("right answers that were refused cost %d guesses", r.CodeSpent)
+	}
+	o.Clock.Advance(24 * time.Hour)
+	o.codes = o.codes[1:]
+	o.adds(challenge.EnrolInput{Method: "totp", Name: "2"}, func(s string) string { return o.codeOf(s, 0) })
+}
+
+func TestAStrangersBlockIsNoWrongAnswerOfALogin(t *testing.T) {
+	h := build(t)
+	token := h.loginDave()
+	for range 3 {
+		_, _ = h.password("dave", "wrong")
+	}
+	for range 12 { // of a client that is no known device, and is told nothing
+		if _, err := h.stepUp(token, "", password); !errors.Is(err, challenge.ErrRefused) || errors.Is(err, challenge.ErrLoginAgain) {
+			t.Fatal(err)
+		}
+	}
+	h.Clock.Advance(5 * time.Minute)
+	if _, err := h.stepUp(token, "", password); err != nil {
+		t.Error(err)
+	}
+}

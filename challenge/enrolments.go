@@ -33,6 +33,10 @@ type enrolled struct {
 // was told by mail, has as long to remove it.
 const weakFor = 24 * time.Hour
 
+// maxWeak is how many of them there may be in that time: each ends whatever else has begun, and so does taking it away again, so
+// that a thief with one recovery code could keep the owner out by nothing else.
+const maxWeak = 3
+
 func (e *enrolments) encode() []byte {
 	out := make(encoder, 0, 256)
 	out.byte(kindEnrolments)

@@ -296,7 +296,8 @@ func (l *Logins) Waiting(ctx context.Context, c Client, s *Session) (NewAuthenti
 // ConfirmEnrolment compares the first answer of the new authenticator, from the same budget as every code (I-08). A right
 // one counts as used (I-12). The authenticator becomes real, every other login of the account ends, and the login goes on
 // under a new token; recovery codes come with the first authenticator. One that a recovery code has added takes nothing away
-// from what there was for 24 hours (I-14). Errors are those of [Logins.Verify].
+// from what there was for 24 hours (I-14), and there are at most three of them in that time: ErrNotAllowed. Other errors are those of
+// [Logins.Verify].
 func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, code string) (Outcome, error) {
 	c = c.in(s)
 	login, sub, methods, err := l.steppingUp(ctx, c, s)
@@ -342,6 +343,16 @@ func (l *Logins) ConfirmEnrolment(ctx context.Context, c Client, s *Session, cod
 	}
 	now := l.now()
 	if !strong {
+		refused := func(err error) (Outcome, error) {
+			try.settle(ctx, false)
+			return Outcome{}, err
+		}
+		switch _, until, err := l.takeQuota(ctx, quota{"weak", sub.account.ID, maxWeak, weakFor}); {
+		case err != nil:
+			return refused(err)
+		case !until.IsZero():
+			return refused(errors.Join(ErrNotAllowed, l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, sub.account, v.factor, "too many added with recovery codes today"))))
+		}
 		confirm.weak = now.Add(weakFor)
 	}
 	out, err := l.change(ctx, c, s, login, &sub, factorChange{

@@ -118,6 +118,11 @@ func people(a Account) string {
 	return ""
 }
 
+// unseen is an ErrRefused of a password that was not looked at. Nobody is told.
+type unseen struct{ error }
+
+func (u unseen) Unwrap() error { return u.error }
+
 func (l *Logins) refuse(ctx context.Context, c Client, a Account, reason string) error {
 	if err := l.Record(ctx, event(audit.LoginRefused, audit.Failure, c, a, "", reason)); err != nil {
 		return err
@@ -232,7 +237,7 @@ func (l *Logins) checkInGate(ctx context.Context, c Client, key string, a Accoun
 		if spent.after.known(device, now) >= 0 && !a.Service { // a network is no secret
 			return firstFactor{}, &BlockedError{Password: true, Until: b.until, RetryAfter: b.until.Sub(now)}
 		}
-		return firstFactor{}, ErrRefused
+		return firstFactor{}, unseen{ErrRefused}
 	}
 	if err := l.released(ctx, c, a, spent, device, passwordGuess); err != nil {
 		return firstFactor{}, err

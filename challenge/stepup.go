@@ -118,6 +118,9 @@ func (l *Logins) strongOf(sub *subject, methods []string) (strong []string, weak
 // asking is steppingUp for what asks.
 func (l *Logins) asking(ctx context.Context, c Client, s *Session, strong bool) (login *Login, sub subject, out StepUpPrompt, err error) {
 	login, sub, out.Methods, err = l.steppingUp(ctx, c, s)
+	if err == nil && login.tries >= maxTries { // no answer would be looked at
+		err = ErrLoginAgain
+	}
 	if err == nil && strong {
 		out.Methods, out.Weak, err = l.strongOf(&sub, out.Methods)
 	}
@@ -207,12 +210,12 @@ const maxTries = 10
 
 // wrongIn counts a wrong answer in a login.
 func (l *Logins) wrongIn(ctx context.Context, s *Session, err error) error {
-	if !errors.Is(err, ErrWrongCode) && !errors.Is(err, ErrRefused) {
+	if !errors.Is(err, ErrWrongCode) && !errors.Is(err, ErrRefused) || errors.As(err, new(unseen)) {
 		return err
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	return errors.Join(err, l.rewrite(ctx, s, func(s *Session) { s.login.tries++ }))
+	return errors.Join(err, l.rewrite(ctx, s, func(s *Session) { s.login.tries = min(s.login.tries+1, maxTries) }))
 }
 
 func (l *Logins) confirm(ctx context.Context, c Client, s *Session, in CodeInput, passwordToo bool) (Outcome, error) {

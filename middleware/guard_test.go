@@ -235,6 +235,18 @@ func TestRequireFactorAsksForOneThatThePersonHasAndTellsOthersWhereToSetOneUp(t 
 	b.want(b.get("/strong"), 303, "/login/fresh?next=%2Fstrong&factor=sms+totp")
 	b.want(b.get(b.at), 200, "")
 	b.says("Open your authenticator app", "A recovery code is not enough")
+	b.silent("Send a code by e-mail", "Use a recovery code") // which would lead back to here
+	for _, fields := range [][]string{{"method", "email"}, {"method", "email", "code", "123456"}, {"method", "recovery", "code", "ABCD-EFGH-JKLM-NPQR"}} {
+		b.want(b.post("/login/fresh", append(fields, "next", "/strong", "factor", "sms totp")...), 303, "/login/fresh?next=%2Fstrong&factor=sms+totp&method=totp")
+		b.want(b.get(b.at), 200, "")
+		b.says("Open your authenticator app")
+	}
+	if res := b.post("/login/fresh", "code", "ABCD-EFGH-JKLM-NPQR", "next", "/strong", "factor", "sms totp"); res.StatusCode != 400 {
+		t.Errorf("a recovery code: %d", res.StatusCode)
+	}
+	b.want(b.post("/login/fresh", "code", "000000", "next", "/strong", "factor", "sms totp"), 401, "")
+	b.says(`name="factor" value="sms totp"`)
+	b.silent("Send a code by e-mail", "Use a recovery code")
 	b.want(b.post("/login/fresh", "method", "totp", "code", b.code(), "next", "/strong"), 303, "/strong")
 	b.want(b.get("/strong"), 200, "")
 

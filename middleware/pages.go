@@ -121,8 +121,9 @@ type pageView struct {
 	Script   string // of these: the path of what the browser needs for them
 	Creating bool   // of these: a passkey is made, not used
 
-	Change bool // fresh: it leads to a change of how the person logs in
-	Strong bool // fresh: for which a recovery code is not enough
+	Change bool   // fresh: it leads to a change of how the person logs in
+	Factor string // fresh: for the hidden field factor, what a route demands; empty: nothing of the kind
+	Strong bool   // fresh: for which a recovery code is not enough
 	// WeakFor, of this, is how long until what a recovery code has added is enough; zero: there is nothing of the kind.
 	WeakFor time.Duration
 
@@ -250,7 +251,7 @@ func (p *pages) try(name string) error {
 		CSRF: token, Login: "id", Next: "/", Action: "/", Username: "name", Method: "email", Destination: "to",
 		ResendAction: "/", CanResend: true, ResendWait: time.Second, Ways: []pageWay{{Method: "sms", Destination: "to"}},
 		CancelAction: "/", PNG: []byte("png"), Key: "key", URI: "otpauth://totp/x", Codes: []string{"code"}, Continue: "/",
-		Change: true, Strong: true, WeakFor: time.Hour, Back: "/", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
+		Change: true, Factor: "totp", Strong: true, WeakFor: time.Hour, Back: "/", BackText: texts.LinkSecurity, Security: trialSecurity("email"),
 	}
 	password, passkey, sent := full, full, full
 	password.Method, password.Field = "password", "destination"

@@ -34,9 +34,10 @@ type answer struct {
 	stepUp    *challenge.StepUpPrompt // atFresh, and atAlone a challenge for a passkey that counts as both factors; see asks
 	enrolment *challenge.Enrolment
 	next      string
-	name      string // what was typed
-	change    bool   // of the step-up page: it leads to a change of factors
-	strong    bool   // for which a recovery code is not enough, nor what one has just added
+	name      string   // what was typed
+	demands   []string // of the step-up page: the kinds of factor of which the route takes one
+	change    bool     // of the step-up page: it leads to a change of factors
+	strong    bool     // for which a recovery code is not enough, nor what one has just added
 
 	page  string // atSecurity: the page and what it shows
 	view  *pageView
@@ -261,7 +262,7 @@ func (b browser) respond(v *visit, a answer) {
 			if q := a.asks().Prompt; q.Channel == "" {
 				method = q.Method
 			}
-			b.redirect(v, p.Fresh+query("next", a.next, "method", method))
+			b.redirect(v, p.Fresh+query("next", a.next, "factor", strings.Join(a.demands, " "), "method", method))
 			return
 		}
 		b.redirect(v, p.Verify)
@@ -329,6 +330,9 @@ func (b browser) refuse(v *visit, a answer) {
 	view := pageView{Error: message, Continue: p.Home, ContinueText: texts.LinkHome}
 	switch a.problem {
 	case notAllowed:
+		if message.Key == texts.ErrorTriesSpent { // where one can log out
+			view.Continue, view.ContinueText = p.Security, texts.LinkSecurity
+		}
 		if missing := first(a.factors); missing != "" {
 			view.Error.Method, view.Continue, view.ContinueText = missing, v.group.factorRoute(missing).path, texts.SecurityAdd
 		}
@@ -394,7 +398,7 @@ func (b browser) show(v *visit, a answer, status int, message pageMessage) {
 		b.prompt(&view, p.Resend, pending.Prompt, pending.Methods)
 		b.page(v, status, pageCode, view)
 	case atFresh:
-		view.Action, view.Change, view.Strong = p.Fresh, a.change, a.strong
+		view.Action, view.Change, view.Strong, view.Factor = p.Fresh, a.change, a.strong, strings.Join(a.demands, " ")
 		asks := a.asks()
 		if !asks.Weak.IsZero() {
 			view.WeakFor = asks.Weak.Sub(b.core.logins.Now())

@@ -73,6 +73,9 @@ func (w *core) pageRoutes() map[string]route {
 		p.Login: loginRoute, p.Verify: verifyRoute, p.Enrol: verifyRoute, p.Resend: resendRoute, p.Cancel: cancelRoute,
 		p.Fresh: freshRoute, p.Logout: logoutRoute,
 	}
+	fresh := freshRoute
+	fresh.reads = append(slices.Clone(fresh.reads), "factor") // what a guard has written into the page's address
+	routes[p.Fresh] = fresh
 	if w.logins.PasswordlessMethod() != "" {
 		routes[w.alonePath] = aloneRoute
 	}

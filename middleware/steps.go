@@ -107,12 +107,13 @@ func (g *Group) fresh(v *visit, in input) answer {
 	if !ok {
 		return refused
 	}
+	goal.demand(in.fields["factor"])
 	code, method := in.fields["code"], in.fields["method"]
 	password, given := in.fields["password"]
 	if given = given && code == ""; given {
 		code, method = password, methodPassword
 	}
-	if code == "" || goal.strong && method == methodRecovery {
+	if code == "" || goal.strong && method == methodRecovery || method != "" && !goal.takes(method) {
 		return g.askFresh(v, method, goal)
 	}
 	var out challenge.Outcome
@@ -147,6 +148,18 @@ type goal struct {
 	factors  []string // kinds of factor that a route demands; see Group.RequireFactor
 }
 
+// demand adds the kinds of factor that a route takes one of. What a recovery code has added is none of them.
+func (to *goal) demand(factors string) {
+	if to.factors = strings.Fields(factors); len(to.factors) > 0 {
+		to.strong = true
+	}
+}
+
+// takes reports whether a method leads to the goal.
+func (to *goal) takes(method string) bool {
+	return len(to.factors) == 0 || slices.Contains(to.factors, method)
+}
+
 // goalOf finds out where a step-up leads. ok is false when the answer is one already.
 func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool) {
 	to.next = g.follow(next)
@@ -172,7 +185,7 @@ func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool)
 // askFresh asks for a code by method, or by the preferred one when that is empty. Before a change of factors it asks for
 // the password first.
 func (g *Group) askFresh(v *visit, method string, to goal) answer {
-	a := answer{kind: asked, at: atFresh, session: v.session, next: to.next, change: to.change, strong: to.strong && !to.password}
+	a := answer{kind: asked, at: atFresh, session: v.session, next: to.next, change: to.change, strong: to.strong && !to.password, demands: to.factors}
 	switch {
 	case to.change && len(to.needs) == 0:
 		a.kind = sentOn
@@ -190,7 +203,7 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	if a.strong && method == methodRecovery { // the page of a step-up to something else offered it
 		method = ""
 	}
-	if method == "" && len(to.factors) > 0 {
+	if !to.takes(method) {
 		var missing answer
 		if method, missing = g.demanded(v, to.factors); method == "" {
 			return missing
@@ -209,6 +222,10 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	}
 	if err != nil {
 		return g.withStepUp(v, g.explain(v, err, atFresh), asks, to)
+	}
+	asks.Methods = slices.DeleteFunc(slices.Clone(asks.Methods), func(m string) bool { return !to.takes(m) })
+	if !to.takes(asks.Prompt.Method) {
+		asks.Prompt = challenge.Prompt{Method: method}
 	}
 	a.stepUp = &asks
 	return a
@@ -262,7 +279,7 @@ var askPassword = challenge.StepUpPrompt{Methods: []string{methodPassword}, Prom
 
 // withStepUp adds what the step-up page needs to say why it refused. asks is what was asked for, if that is known.
 func (g *Group) withStepUp(v *visit, a answer, asks challenge.StepUpPrompt, to goal) answer {
-	a.session, a.next, a.change, a.strong = v.session, to.next, to.change, to.strong && !to.password
+	a.session, a.next, a.change, a.strong, a.demands = v.session, to.next, to.change, to.strong && !to.password, to.factors
 	if to.password && staysOnPage(a.problem) {
 		asks = askPassword
 	}
@@ -280,6 +297,7 @@ func (g *Group) withStepUp(v *visit, a answer, asks challenge.StepUpPrompt, to g
 	if until := asks.Weak; a.problem == notAllowed && !until.IsZero() {
 		a.text, a.wait = texts.ErrorWeak, until.Sub(g.logins.Now())
 	}
+	asks.Methods = slices.DeleteFunc(slices.Clone(asks.Methods), func(m string) bool { return !to.takes(m) })
 	a.stepUp = &asks
 	return a
 }
@@ -314,9 +332,7 @@ func (g *Group) showFresh(v *visit) answer {
 	if !ok {
 		return refused
 	}
-	if goal.factors = strings.Fields(q.Get("factor")); len(goal.factors) > 0 {
-		goal.strong = true
-	}
+	goal.demand(q.Get("factor"))
 	a := g.askFresh(v, q.Get("method"), goal)
 	if a.kind == asked {
 		a.kind = show

@@ -101,7 +101,8 @@ type Config struct {
 // SendLimits bound what messages may cost (I-15). Zero values mean the defaults; they cannot be switched off one by one.
 type SendLimits struct {
 	// PerAccountShort is for 15 minutes, each account, and each destination; zero means 5. Logins of strangers, logins on known
-	// devices, step-ups, and new destinations that are confirmed have so many each, so that none keeps the owner from another (I-11).
+	// devices, step-ups, and new destinations that are confirmed have so many each, so that none keeps the owner from another
+	// (I-11); of a destination, step-ups share those of strangers.
 	PerAccountShort int
 	PerAccountDay   int // in 24 hours, likewise; zero means 20
 	PerClientHour   int // each client address; zero means 30, and as many for new destinations

@@ -11,8 +11,8 @@ import (
 // notice is a kind of mail that tells a person what happened to their account. Of a kind, an account gets one a day (I-15).
 // What is done once is a kind of its own: an authenticator is added and removed once, a recovery code used once. So what the
 // owner did in the morning hides nothing of what somebody else does at night. These mails are bounded by what they are about: each
-// takes a right code; a recovery code adds authenticators until an account has 32, and to remove one, or to make new recovery
-// codes, takes another factor. Who has that too, and has mail sent where it is not wanted, is stopped at maxActs.
+// takes a right code; with recovery codes three authenticators are added a day (maxWeak), and to remove another, or to make new
+// recovery codes, takes another factor. Who has that too, and has mail sent where it is not wanted, is stopped at maxActs.
 type notice struct {
 	kind          string
 	subject, body texts.Key

@@ -71,7 +71,7 @@ func (l *Logins) afterFirst(ctx context.Context, c Client, from *Session, slot S
 			return Outcome{}, err
 		}
 		if len(p.Methods) == 0 || len(l.enrollable(v)) == 0 {
-			if err := l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, a, "", "nothing enrolled, and no way to prove the account's own address")); err != nil {
+			if err := l.Record(ctx, event(audit.EnrolmentRefused, audit.Failure, c, a, "", reasonUnproven)); err != nil {
 				return Outcome{}, err
 			}
 			return Outcome{}, ErrNoAddress

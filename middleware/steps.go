@@ -160,6 +160,11 @@ func (to *goal) takes(method string) bool {
 	return len(to.factors) == 0 || slices.Contains(to.factors, method)
 }
 
+// among are those methods that lead to the goal.
+func (to *goal) among(methods []string) []string {
+	return slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return !to.takes(m) })
+}
+
 // goalOf finds out where a step-up leads. ok is false when the answer is one already.
 func (g *Group) goalOf(v *visit, next string) (to goal, refused answer, ok bool) {
 	to.next = g.follow(next)
@@ -223,7 +228,7 @@ func (g *Group) askFresh(v *visit, method string, to goal) answer {
 	if err != nil {
 		return g.withStepUp(v, g.explain(v, err, atFresh), asks, to)
 	}
-	asks.Methods = slices.DeleteFunc(slices.Clone(asks.Methods), func(m string) bool { return !to.takes(m) })
+	asks.Methods = to.among(asks.Methods)
 	if !to.takes(asks.Prompt.Method) {
 		asks.Prompt = challenge.Prompt{Method: method}
 	}
@@ -297,7 +302,7 @@ func (g *Group) withStepUp(v *visit, a answer, asks challenge.StepUpPrompt, to g
 	if until := asks.Weak; a.problem == notAllowed && !until.IsZero() {
 		a.text, a.wait = texts.ErrorWeak, until.Sub(g.logins.Now())
 	}
-	asks.Methods = slices.DeleteFunc(slices.Clone(asks.Methods), func(m string) bool { return !to.takes(m) })
+	asks.Methods = to.among(asks.Methods)
 	a.stepUp = &asks
 	return a
 }

@@ -17,7 +17,7 @@ type typedFactor struct {
 // typedIn is what stands in a form that was not used, to be shown again. Codes are not.
 func typedIn(rt securityRoute, form url.Values) *typedFactor {
 	value := func(name string) string {
-		if v := form.Get(name); slices.Contains(rt.reads, name) && len(v) <= 1024 && utf8.ValidString(v) {
+		if v := form.Get(name); slices.Contains(rt.reads, name) && len(v) <= maxTyped && utf8.ValidString(v) {
 			return v
 		}
 		return ""
@@ -40,7 +40,8 @@ func typedIn(rt securityRoute, form url.Values) *typedFactor {
 // ever in it.
 const typedKey = "sallyport.typed"
 
-const maxTyped = 1024 // bytes
+// maxTyped is how much of what was typed is shown again, in bytes.
+const maxTyped = 1024
 
 // keep puts it into the session for the next look at the page of path.
 func (v *visit) keep(path string, t typedFactor) {
